@@ -1,0 +1,1 @@
+"""The only composer: maps, runs and journalled calls."""

@@ -1,0 +1,232 @@
+"""Every error of Fanwise, as one tree.
+
+FanwiseError                 code (stable), hint (how to mend it)
+├ UsageError                 nothing was spent
+│   ├ ConfigError            a setting, a name, a file or an input row is wrong
+│   ├ PlanError              the work as described cannot be run
+│   └ StateError             a right call at the wrong time
+├ CallError                  one call failed: provider, model, attempt, status, retry_after_s
+│   ├ RateLimited            429: the provider's quota
+│   ├ Overloaded             529, 503, 429 without hints: the provider's capacity
+│   ├ ServerError            any other 5xx
+│   ├ AttemptTimeout         connect, first byte, between chunks, attempt or total
+│   ├ TransportError         no usable answer came back over the wire
+│   ├ Rejected               the provider will not take this request, however often it is sent
+│   ├ Refused                the model declined; served and billed
+│   └ InvalidOutput          not what the schema asks for; served and billed, carries usage
+├ LimitError
+│   ├ QueueFull · PermitTimeout · BudgetExhausted
+├ JournalError
+│   ├ Conflict               another process writes this run
+│   ├ SchemaMismatch         written by a newer Fanwise
+│   ├ CorruptRecord          a record that cannot be read
+│   └ JournalUnavailable     disk full, I/O error, database unreachable
+└ RunAborted                 the run ended early; carries the partial report
+
+An item's failure is data (:class:`fanwise.Outcome`); an exception is for misuse and for the
+failure of a whole run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from fanwise.records import Usage
+
+
+class FanwiseError(Exception):
+    """Root of all errors raised by Fanwise.
+
+    Args:
+        message: What went wrong and where, in one sentence.
+        hint: How to mend it; empty where there is nothing to add.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class UsageError(FanwiseError):
+    """Misuse, found before anything was spent."""
+
+    code = "usage"
+
+
+class ConfigError(UsageError):
+    """A setting, a name, a file or an input row is wrong; nothing was spent."""
+
+    code = "config"
+
+
+class PlanError(UsageError):
+    """The work as described cannot be run; nothing was spent."""
+
+    code = "plan"
+
+
+class StateError(UsageError):
+    """A right call at the wrong time; nothing was spent by it."""
+
+    code = "state"
+
+
+class CallError(FanwiseError):
+    """One call failed. Whatever its attempts cost is in the outcome that carries it.
+
+    Args:
+        message: What went wrong.
+        hint: How to mend it.
+        provider: The provider's name, such as ``openai``.
+        model: The model as it was asked for, such as ``openai/gpt-4o-mini``.
+        attempt: The attempt that failed, 1-based; 0 where none was sent.
+        status: The HTTP status, where one was received.
+        retry_after_s: The wait the provider asked for, in seconds, where it asked for one.
+    """
+
+    code = "call"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        provider: str = "",
+        model: str = "",
+        attempt: int = 0,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.provider = provider
+        self.model = model
+        self.attempt = attempt
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class RateLimited(CallError):
+    """The provider's quota refused the request and patience with it ran out."""
+
+    code = "rate_limited"
+
+
+class Overloaded(CallError):
+    """The provider has no capacity left."""
+
+    code = "overloaded"
+
+
+class ServerError(CallError):
+    """The provider failed in a way of its own (5xx)."""
+
+    code = "server_error"
+
+
+class AttemptTimeout(CallError):
+    """A deadline passed: connect, first byte, between chunks, attempt or total."""
+
+    code = "timeout"
+
+
+class TransportError(CallError):
+    """No usable answer came back: unreachable, reset, cut off or not HTTP."""
+
+    code = "transport"
+
+
+class Rejected(CallError):
+    """The provider will not take this request (400, 401, 403, 404, 422, quota used up)."""
+
+    code = "rejected"
+
+
+class Refused(CallError):
+    """The model declined to answer. Served and billed."""
+
+    code = "refused"
+
+    def __init__(self, message: str, *, usage: Usage | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.usage = usage
+
+
+class InvalidOutput(CallError):
+    """The answer is not what the schema asks for. Served and billed."""
+
+    code = "invalid_output"
+
+    def __init__(self, message: str, *, usage: Usage | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.usage = usage
+
+
+class LimitError(FanwiseError):
+    """A limit of ours said no; the call was not sent."""
+
+    code = "limit"
+
+
+class QueueFull(LimitError):
+    """The bounded queue before a limiter is full."""
+
+    code = "queue_full"
+
+
+class PermitTimeout(LimitError):
+    """No permit was free before the deadline; nothing was sent."""
+
+    code = "permit_timeout"
+
+
+class BudgetExhausted(LimitError):
+    """The user's budget cannot cover the call; nothing was sent."""
+
+    code = "budget_exhausted"
+
+
+class JournalError(FanwiseError):
+    """The journal could not do what was asked of it."""
+
+    code = "journal"
+
+
+class Conflict(JournalError):
+    """Another process writes this run, or took it over."""
+
+    code = "conflict"
+
+
+class SchemaMismatch(JournalError):
+    """The journal was written by a version that this one cannot read."""
+
+    code = "schema_mismatch"
+
+
+class CorruptRecord(JournalError):
+    """A record in the journal cannot be read."""
+
+    code = "corrupt_record"
+
+
+class JournalUnavailable(JournalError):
+    """Disk full, I/O error, locked file or unreachable database. What was durable stays so."""
+
+    code = "journal_unavailable"
+
+
+class RunAborted(FanwiseError):
+    """The run ended early. ``report`` says what was done by then."""
+
+    code = "run_aborted"
+
+    def __init__(self, message: str, *, hint: str = "", report: object | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.report = report

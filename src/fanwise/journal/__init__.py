@@ -1,0 +1,1 @@
+"""What is known for certain: runs, calls, outcomes and events on disk."""

@@ -1,0 +1,1 @@
+"""How fast: quotas, concurrency, and the one permit behind which both stand."""

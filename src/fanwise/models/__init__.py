@@ -1,0 +1,1 @@
+"""One call to one model: transport, dialects, structured output, prices, registry."""

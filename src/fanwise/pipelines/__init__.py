@@ -1,0 +1,1 @@
+"""Ready pipelines, each on the public API alone."""

@@ -1,0 +1,1 @@
+"""From events to a snapshot, from a snapshot to a report."""

@@ -1,0 +1,1 @@
+"""A provider of our own making, as a real server."""
