@@ -6,16 +6,40 @@ is ``Decimal`` US dollars. ``None`` always means *unknown*.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from fanwise.errors import FanwiseError
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
-NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+class _Nothing(Mapping[Any, Any]):
+    """The empty mapping. Hashable, as a dataclass's default has to be (``mappingproxy`` is not,
+    before Python 3.12).
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NOTHING: Mapping[Any, Any] = _Nothing()
 
 # ── what is asked ────────────────────────────────────────────────────────────────────────────
 
