@@ -1,0 +1,122 @@
+"""Causes and quantities in words for people."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+from fanwise.records import Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitFacts:
+    """The limits in force, as far as they can be named.
+
+    Args:
+        concurrency: Calls at once.
+        rpm, tpm, input_tpm, output_tpm: Requests and tokens a minute; ``None`` where none is known.
+        concurrency_option: What sets the concurrency, for people: ``-j``; empty where nothing does.
+    """
+
+    concurrency: float | None = None
+    rpm: float | None = None
+    tpm: float | None = None
+    input_tpm: float | None = None
+    output_tpm: float | None = None
+    concurrency_option: str = ""
+
+
+def what_limits(cause: Cause, *, facts: LimitFacts, in_flight: int) -> str:
+    """One plain sentence on what holds the run back."""
+    sentences: dict[Cause, str] = {
+        "rate": _rate(facts),
+        "tokens": _tokens(facts),
+        "concurrency": _concurrency(facts, in_flight=in_flight),
+        "retry wait": "Retries: calls wait before they are sent again",
+        "source": "The source: there is room for more calls than it brings items",
+        "cpu": "This machine: its processor is busy",
+        "nothing": "Nothing: all work is in flight" if in_flight else "Nothing",
+    }
+    return sentences[cause]
+
+
+def _rate(facts: LimitFacts) -> str:
+    if facts.rpm is None or facts.rpm == math.inf:
+        return "The provider's rate limit"
+    return f"The rate limit of {number(facts.rpm)} requests a minute"
+
+
+def _tokens(facts: LimitFacts) -> str:
+    named = (
+        (facts.tpm, "tokens"),
+        (facts.input_tpm, "input tokens"),
+        (facts.output_tpm, "output tokens"),
+    )
+    for limit, what in named:
+        if limit is not None and limit < math.inf:
+            return f"The limit of {number(limit)} {what} a minute"
+    return "The provider's token limit"
+
+
+def _concurrency(facts: LimitFacts, *, in_flight: int) -> str:
+    limit = facts.concurrency if facts.concurrency is not None else in_flight
+    calls = "call" if limit == 1 else "calls"
+    by = f" ({facts.concurrency_option})" if facts.concurrency_option else ""
+    return f"The limit of {number(limit)} {calls} at once{by}"
+
+
+def number(value: float) -> str:
+    """A count with a comma at each thousand; a fraction only where it is small enough to matter."""
+    if value == math.inf:
+        return "∞"
+    if abs(value - round(value)) < 1e-9 or abs(value) >= 100:
+        return f"{round(value):,}"
+    return f"{value:.2g}" if abs(value) < 1 else f"{value:.1f}"
+
+
+def duration(seconds: float | None) -> str:
+    """A duration for people: ``340 ms``, ``4.2 s``, ``3 min 05 s``, ``2 h 07 min``, ``?``."""
+    if seconds is None:
+        return "?"
+    sign, size_s = ("−", -seconds) if seconds < 0 else ("", seconds)
+    return sign + _size(size_s)
+
+
+def _size(size_s: float) -> str:
+    if size_s in {0.0, math.inf}:
+        return "∞" if size_s else "0 s"
+    if size_s < 0.9995:
+        return f"{size_s * 1000:.2g} ms" if size_s < 0.0095 else f"{size_s * 1000:.0f} ms"
+    if size_s < 99.95:
+        return f"{size_s:.1f} s"
+    minutes, rest = divmod(round(size_s), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes:02d} min"
+
+
+def money(usd: Decimal | None) -> str:
+    """Dollars for people; ``?`` where the price is unknown."""
+    if usd is None:
+        return "?"
+    if usd == 0:
+        return "$0"
+    return (
+        f"${usd:,.2f}"
+        if abs(usd) >= 1
+        else f"${usd:.3g}"
+        if abs(usd) >= Decimal("0.0001")
+        else "<$0.0001"
+    )
+
+
+def percent(share: float | None) -> str:
+    """A share of 1 in percent; ``?`` where it is unknown."""
+    if share is None:
+        return "?"
+    points = share * 100
+    if 0 < abs(points) < 0.1:
+        return "<0.1 %"
+    return f"{points:.0f} %" if abs(points) >= 10 or points == round(points) else f"{points:.1f} %"
