@@ -1,0 +1,123 @@
+"""Puts a run together from the packages below the engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from fanwise.clock import Clock
+from fanwise.engine.attempts import Attempts
+from fanwise.engine.calls import Caller
+from fanwise.engine.flights import Flights
+from fanwise.engine.pools import Pools
+from fanwise.engine.recognition import Recognition
+from fanwise.engine.run import Parts
+from fanwise.engine.simulated import PROVIDER, Simulated
+from fanwise.limits.settings import Limits
+from fanwise.models.endpoint import CallableEndpoint, Endpoint
+from fanwise.models.prices import Prices
+from fanwise.models.registry import Registry
+from fanwise.models.transport import Transport, open_transport
+from fanwise.progress.live import Progress
+from fanwise.progress.words import LimitFacts
+
+if TYPE_CHECKING:
+    from fanwise.engine.opening import OpenRun
+    from fanwise.journal.home import Home
+    from fanwise.journal.memory import Journal
+
+
+def assemble(stack: AsyncExitStack, options: OpenRun, home: Home, journal: Journal) -> Parts:
+    """Makes what a run needs; what has to be closed is pushed on the stack."""
+    clock = options.clock
+    transport = _LazyTransport()
+    stack.push_async_callback(transport.aclose)
+    simulated = Simulated(
+        profile=options.simulator, answers=options.answers, transport=transport.get, clock=clock
+    )
+    stack.push_async_callback(simulated.aclose)
+    pools = Pools(
+        _resolver(options, simulated, transport, clock), limits=options.limits, clock=clock
+    )
+    progress = Progress(clock, before=journal.counters, facts=_facts(options.limits))
+    recognition = Recognition(
+        finished=journal.counters.succeeded, accept_changes=options.accept_changes
+    )
+    attempts = Attempts(
+        journal=journal,
+        retry=options.retry,
+        timeouts=options.timeouts,
+        total_s=options.total_s,
+        prices=Prices(),
+        progress=progress,
+        clock=clock,
+        chance=options.chance,
+    )
+    cache = home.cache() if options.cache else None
+    if cache is not None:
+        stack.push_async_callback(cache.aclose)
+    caller = Caller(
+        journal=journal,
+        attempts=attempts,
+        flights=Flights(),
+        recognition=recognition,
+        cache=cache,
+        scope=f"{options.base_url or ''} {options.api_key_env or ''}",
+        progress=progress,
+        clock=clock,
+    )
+    return Parts(
+        home=home,
+        journal=journal,
+        clock=clock,
+        pools=pools,
+        simulated=simulated,
+        attempts=attempts,
+        caller=caller,
+        recognition=recognition,
+        progress=progress,
+        repeat_ambiguous=options.ambiguous == "retry",
+    )
+
+
+class _LazyTransport:
+    """The transport, made when the first model needs it."""
+
+    def __init__(self) -> None:
+        self._transport: Transport | None = None
+
+    def get(self) -> Transport:
+        if self._transport is None:
+            self._transport = open_transport()
+        return self._transport
+
+    async def aclose(self) -> None:
+        if self._transport is not None:
+            await self._transport.aclose()
+
+
+def _resolver(
+    options: OpenRun, simulated: Simulated, transport: _LazyTransport, clock: Clock
+) -> Callable[[str], Endpoint]:
+    registry: list[Registry] = []
+
+    def resolve(model: str, /) -> Endpoint:
+        function = options.models.get(model)
+        if function is not None:
+            return CallableEndpoint(model, function)
+        if model.startswith((f"{PROVIDER}/", f"{PROVIDER}:")):
+            return simulated.endpoint(model)
+        if not registry:
+            env = os.environ if options.env is None else options.env
+            registry.append(Registry(transport=transport.get, env=env, clock=clock))
+        return registry[0].resolve(
+            model, base_url=options.base_url, api_key_env=options.api_key_env
+        )
+
+    return resolve
+
+
+def _facts(limits: Limits) -> LimitFacts:
+    return LimitFacts(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm)

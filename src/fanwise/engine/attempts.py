@@ -1,0 +1,375 @@
+"""The one retry layer: permit, intent, send, classify, settle, decide; until it is served or not.
+
+Each arrow of that chain is one function of another package. What stands here is their order, and
+that order is the promise: the intent is durable before the send, the outcome before the answer is
+handed on, and between an answer's arrival and its hand-over to the journal nothing is awaited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from fanwise.engine.course import Course, Sent, complaining, kept, place
+from fanwise.engine.identity import jsonable
+from fanwise.errors import (
+    CallError,
+    FanwiseError,
+    InvalidOutput,
+    PermitTimeout,
+    Refused,
+)
+from fanwise.models.identity import request_json
+from fanwise.models.structured import Parser
+from fanwise.records import (
+    NO_USAGE,
+    CallIntent,
+    CallKey,
+    CallRecord,
+    CallState,
+    Delta,
+    ErrorInfo,
+    Failure,
+    Response,
+    Timeouts,
+    Verdict,
+)
+from fanwise.retry.classify import classify
+from fanwise.retry.errors_of import error_of
+from fanwise.retry.policy import GiveUp, Retry, decide
+
+if TYPE_CHECKING:
+    import random
+
+    from fanwise.clock import Clock
+    from fanwise.engine.work import Call
+    from fanwise.journal.memory import Journal
+    from fanwise.limits.limiter import Permit
+    from fanwise.models.prices import Prices
+    from fanwise.progress.live import Progress
+
+_CLEAN_UP_S = 1.0
+_FREE = Decimal(0)
+_KEY_REFUSED = 401
+_SERVED = Verdict(kind="served")
+_CANCELLED = Verdict(kind="cancelled", reason="cancelled by the caller")
+
+
+class Attempts:
+    """Makes calls, each with as many attempts as the retry policy allows.
+
+    Args:
+        journal: Where intents and outcomes go.
+        retry: The policy.
+        timeouts: Deadlines of one attempt.
+        total_s: Deadline of a whole call in seconds, waits included.
+        prices: What tokens cost.
+        progress: Who is told.
+        clock: Time.
+        chance: Source of jitter.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        retry: Retry,
+        timeouts: Timeouts,
+        total_s: float,
+        prices: Prices,
+        progress: Progress,
+        clock: Clock,
+        chance: random.Random,
+    ) -> None:
+        self._journal = journal
+        self._retry = retry
+        self._timeouts = timeouts
+        self._total_s = total_s
+        self._prices = prices
+        self._progress = progress
+        self._clock = clock
+        self._chance = chance
+        self._parser = Parser()
+        self._pauses: set[asyncio.Future[None]] = set()
+        self._refusal: FanwiseError | None = None
+
+    def refuse_all(self, error: FanwiseError) -> None:
+        """Ends every backoff, now or later, with this error."""
+        self._refusal = error
+        for pause in self._pauses:
+            if not pause.done():
+                pause.set_exception(error)
+
+    @property
+    def backing_off(self) -> int:
+        """Calls that wait out a backoff."""
+        return len(self._pauses)
+
+    async def make(self, call: Call) -> Response:
+        """Makes a call; its outcome is durable when this returns or raises.
+
+        Raises:
+            CallError: It failed for good; what its attempts used is in the journal.
+            Drained: The run takes no further call; nothing more was sent.
+            JournalUnavailable: Its outcome could not be made durable and is not shown.
+            asyncio.CancelledError: The caller left. A send under way was closed, and is listed as
+                ambiguous, since it may have been paid for.
+        """
+        course = Course(
+            started_at=self._clock.wall(), deadline=self._clock.monotonic() + self._total_s
+        )
+        if self._refusal is not None:
+            raise self._refusal
+        if call.target.pool.dead is not None:
+            raise call.target.pool.dead
+        model = call.request.model
+        self._progress.call_started(model)
+        try:
+            while True:
+                permit = await self._permit(call, course)
+                await self._intend(call, course, permit)
+                reply = await self._send(call, course, permit)
+                if isinstance(reply, Response):
+                    answer = await self._served(call, course, reply)
+                    if answer is not None:
+                        return answer
+                else:
+                    await self._failed(call, course, reply)
+        finally:
+            if not course.ended:
+                self._progress.call_left(model)
+
+    # before the send
+
+    async def _permit(self, call: Call, course: Course) -> Permit:
+        deadline = None if math.isinf(course.deadline) else course.deadline
+        try:
+            permit = await call.target.pool.limiter.acquire(
+                call.target.cost(call.request), deadline=deadline
+            )
+        except PermitTimeout as error:
+            if course.intended:
+                await self._settle(call, course, "failed", error=error)
+            raise
+        course.waited_s += permit.queued_s
+        return permit
+
+    async def _intend(self, call: Call, course: Course, permit: Permit) -> None:
+        if course.intended:
+            return
+        work = call.work
+        key = CallKey(work.item_id, call.content_key, call.sample)
+        try:
+            await self._journal.intend(
+                CallIntent(
+                    key=key,
+                    model=call.request.model,
+                    started_at=course.started_at,
+                    label=call.label,
+                    request=request_json(call.request),
+                )
+            )
+        except BaseException:
+            permit.settle(_CANCELLED)
+            raise
+        course.intended = True
+
+    async def _send(self, call: Call, course: Course, permit: Permit) -> Response | Failure:
+        work = call.work
+        work.sent = True
+        clock = self._clock
+        number = len(course.attempts) + 1
+        request = call.request if not course.complaint else complaining(call, course)
+        sent_at = clock.wall()
+        on_token = self._shown(call, course, number) if call.on_delta else None
+        try:
+            reply = await call.target.endpoint.send(
+                request, timeouts=self._timeouts_until(course.deadline), on_token=on_token
+            )
+        except asyncio.CancelledError:
+            permit.settle(_CANCELLED)
+            self._note(call, course, _CANCELLED, Sent(permit, sent_at, None))
+            with contextlib.suppress(FanwiseError, TimeoutError):
+                async with asyncio.timeout(_CLEAN_UP_S):
+                    await self._settle(call, course, "ambiguous")
+            raise
+        except BaseException:
+            permit.settle(_CANCELLED)
+            raise
+        served = isinstance(reply, Response)
+        verdict = _SERVED if served else classify(reply, wall_s=clock.wall())
+        usage = reply.usage if served else NO_USAGE
+        permit.settle(verdict, usage=usage, headers=reply.headers)
+        self._note(call, course, verdict, Sent(permit, sent_at, reply.status))
+        if served:
+            course.usage = course.usage + usage
+            call.target.pool.last_success = clock.monotonic()
+            call.target.pool.served = True
+            call.target.learn(call.request, usage)
+        return reply
+
+    def _note(self, call: Call, course: Course, verdict: Verdict, sent: Sent) -> None:
+        course.note(verdict, sent, ended_at=self._clock.wall())
+        if len(course.attempts) > 1:
+            self._progress.retried()
+        if verdict.kind in {"rate", "capacity"}:
+            self._progress.refused()
+
+    def _timeouts_until(self, deadline: float) -> Timeouts:
+        if math.isinf(deadline):
+            return self._timeouts
+        left_s = max(0.001, deadline - self._clock.monotonic())
+        if left_s >= self._timeouts.attempt_s:
+            return self._timeouts
+        return replace(self._timeouts, attempt_s=left_s)
+
+    def _shown(self, call: Call, course: Course, number: int) -> Any:
+        on_delta = call.on_delta
+        assert on_delta is not None
+        if course.tokens_shown:
+            on_delta(Delta(kind="restart", attempt=number))
+            course.tokens_shown = False
+
+        def on_token(text: str) -> None:
+            course.tokens_shown = True
+            on_delta(Delta(kind="token", text=text, attempt=number))
+
+        return on_token
+
+    # after the send
+
+    async def _served(self, call: Call, course: Course, reply: Response) -> Response | None:
+        """Journals a served answer; ``None`` where its content earns another attempt."""
+        error: CallError
+        if reply.refusal is not None:
+            error = Refused(
+                f"{call.request.model} declined to answer: {reply.refusal[:300]}",
+                usage=course.usage,
+                **place(call, course),
+            )
+        else:
+            try:
+                answer = self._parsed(call, reply)
+            except InvalidOutput as invalid:
+                course.content_failures += 1
+                course.complaint = invalid.message
+                if course.content_failures < self._retry.content_attempts and self._in_time(course):
+                    return None
+                error = InvalidOutput(
+                    f"{call.request.model} gave no valid answer in {course.content_failures} "
+                    f"attempts: {invalid.message}",
+                    hint=invalid.hint or "loosen the schema, or ask a stronger model",
+                    usage=course.usage,
+                    **place(call, course),
+                )
+            else:
+                await self._settle(call, course, "served", answer=answer)
+                return replace(answer, usage=course.usage)
+        await self._settle(call, course, "failed", error=error)
+        raise error
+
+    def _parsed(self, call: Call, reply: Response) -> Response:
+        schema = call.request.schema
+        if schema is None:
+            return reply if reply.value is not None else replace(reply, value=reply.text)
+        if reply.finish_reason == "length":
+            raise InvalidOutput(
+                "the answer was cut off at the token limit",
+                hint="raise max_tokens",
+            )
+        parsed = self._parser.parse(reply.text, schema)
+        return replace(reply, value=parsed.value)
+
+    async def _failed(self, call: Call, course: Course, failure: Failure) -> None:
+        """Waits out the backoff, or raises what ends the call."""
+        attempt = course.attempts[-1]
+        verdict = Verdict(
+            kind=attempt.verdict, retry_after_s=attempt.retry_after_s, reason=attempt.reason
+        )
+        if verdict.kind == "infrastructure":
+            course.transient_failures += 1
+        now = self._clock.monotonic()
+        decision = decide(
+            self._retry,
+            verdict=verdict,
+            transient_failures=course.transient_failures,
+            waited_s=course.waited_s,
+            now=now,
+            deadline=course.deadline,
+            last_success=call.target.pool.last_success,
+            chance=self._chance,
+        )
+        if isinstance(decision, GiveUp):
+            error = error_of(failure, verdict, **place(call, course), gave_up=decision.reason)
+            if failure.status == _KEY_REFUSED and not call.target.pool.served:
+                call.target.pool.dead = error
+            await self._settle(call, course, "failed", error=error)
+            raise error
+        try:
+            await self._pause(decision.wait_s)
+        except FanwiseError:
+            await self._settle(call, course, "cancelled")
+            raise
+        except asyncio.CancelledError:
+            with contextlib.suppress(FanwiseError, TimeoutError):
+                async with asyncio.timeout(_CLEAN_UP_S):
+                    await self._settle(call, course, "cancelled")
+            raise
+        course.backoff_s = self._clock.monotonic() - now
+        course.waited_s += course.backoff_s
+
+    async def _pause(self, wait_s: float) -> None:
+        if self._refusal is not None:
+            raise self._refusal
+        loop = asyncio.get_running_loop()
+        pause: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(wait_s, _wake, pause)
+        self._pauses.add(pause)
+        try:
+            await pause
+        finally:
+            timer.cancel()
+            self._pauses.discard(pause)
+
+    def _in_time(self, course: Course) -> bool:
+        return self._clock.monotonic() < course.deadline
+
+    async def _settle(
+        self,
+        call: Call,
+        course: Course,
+        state: CallState,
+        *,
+        answer: Response | None = None,
+        error: FanwiseError | None = None,
+    ) -> None:
+        served = bool(course.usage.input_tokens or course.usage.output_tokens)
+        record = CallRecord(
+            key=CallKey(call.work.item_id, call.content_key, call.sample),
+            state=state,
+            model=call.request.model,
+            label=call.label,
+            value=jsonable(answer.value) if answer else None,
+            response=kept(answer) if answer else {},
+            error=ErrorInfo.of(error) if error else None,
+            usage=course.usage,
+            cost_usd=self._prices.cost_usd(call.request.model, course.usage)
+            if served or answer
+            else _FREE,
+            attempts=course.attempts,
+            started_at=course.started_at,
+            ended_at=self._clock.wall(),
+        )
+        course.ended = True
+        call.work.account(record)
+        self._progress.call_finished(record)
+        await self._journal.settle(record)
+
+
+def _wake(pause: asyncio.Future[None]) -> None:
+    if not pause.done():
+        pause.set_result(None)

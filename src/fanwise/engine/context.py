@@ -1,0 +1,203 @@
+"""What an item's function is given: the way to make calls that are journalled."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fanwise.engine.work import Call, Drained, ItemWork, OnDelta
+from fanwise.errors import StateError
+from fanwise.models.rules import Rules
+from fanwise.models.structured import schema_of
+from fanwise.records import (
+    NOTHING,
+    CallIntent,
+    CallKey,
+    CallRecord,
+    Json,
+    Message,
+    Request,
+    Response,
+)
+
+if TYPE_CHECKING:
+    from fanwise.engine.run import Run
+
+
+class Context:
+    """An item under way in a run.
+
+    Handed to the item's function as its first argument. Every call made through it is keyed by its
+    content, limited, retried, journalled and counted; when the run is resumed, calls that were
+    served are answered from the journal at once.
+    """
+
+    __slots__ = ("_run", "_work")
+
+    def __init__(self, run: Run, work: ItemWork) -> None:
+        self._run = run
+        self._work = work
+
+    @property
+    def item_id(self) -> str:
+        """The item's id."""
+        return self._work.item_id
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self._run.run_id
+
+    def __repr__(self) -> str:
+        return f"<Context of item {self.item_id!r} in run {self.run_id}>"
+
+    async def call(
+        self,
+        model: str,
+        messages: Sequence[Message] | str,
+        *,
+        schema: Any = None,
+        parameters: Mapping[str, Json] = NOTHING,
+        rules: Rules | None = None,
+        version: str = "",
+        sample: int = 0,
+        label: str = "",
+        on_delta: OnDelta | None = None,
+    ) -> Any:
+        """Asks a model and returns its answer: the text, or the value under a schema.
+
+        Args:
+            model: ``provider/model``, such as ``openai/gpt-4o-mini`` or ``builtin/rules``.
+            messages: The conversation, or one string for a single message of the user.
+            schema: A pydantic model, another type, or a JSON Schema that the answer must satisfy.
+            parameters: Sampling parameters by the provider's own names.
+            rules: What ``builtin/rules`` runs: a function from the request to the answer as JSON.
+            version: Version of the prompt or of the rules; part of the call's identity.
+            sample: 0, or a further number for the same call once more (repeat judging).
+            label: What the call is for, for people.
+            on_delta: Is given the tokens as they come. They are provisional until this returns;
+                a ``restart`` says that what was shown before is void.
+
+        Returns:
+            The answer, durable in the journal.
+
+        Raises:
+            ConfigError: Unknown model, missing key, unusable schema; nothing was spent.
+            RateLimited, Overloaded, ServerError, AttemptTimeout, TransportError, Rejected: No
+                attempt was served; what they used is in the journal.
+            Refused, InvalidOutput: Served and billed, and of no use.
+            PermitTimeout: The call's deadline passed before it could be sent.
+            JournalUnavailable: The answer could not be made durable.
+        """
+        response = await self.respond(
+            model,
+            messages,
+            schema=schema,
+            parameters=parameters,
+            rules=rules,
+            version=version,
+            sample=sample,
+            label=label,
+            on_delta=on_delta,
+        )
+        return response.value
+
+    async def respond(
+        self,
+        model: str,
+        messages: Sequence[Message] | str = (),
+        *,
+        schema: Any = None,
+        parameters: Mapping[str, Json] = NOTHING,
+        body: Mapping[str, Json] | None = None,
+        endpoint: str = "chat/completions",
+        rules: Rules | None = None,
+        version: str = "",
+        sample: int = 0,
+        label: str = "",
+        on_delta: OnDelta | None = None,
+        single_flight: bool = True,
+    ) -> Response:
+        """As :meth:`call`, but returns the whole answer with usage, status and request id.
+
+        Args:
+            model: As there.
+            messages: As there.
+            schema: As there.
+            parameters: As there.
+            rules: As there.
+            version: As there.
+            sample: As there.
+            label: As there.
+            on_delta: As there.
+            body: A request body that is sent as it stands, instead of messages.
+            endpoint: Path below the provider's base URL.
+            single_flight: Whether equal calls under way may share one send.
+        """
+        run = self._run
+        if sample < 0:
+            raise StateError(f"sample is {sample}", hint="samples are numbered 0, 1, 2, …")
+        request = Request(
+            model=model,
+            messages=_messages(messages),
+            parameters=parameters,
+            schema=schema_of(schema) if schema is not None else None,
+            endpoint=endpoint,
+            body=body,
+            version=version,
+        )
+        call: Call = await run.prepare(
+            self._work,
+            request,
+            sample=sample,
+            label=label,
+            rules=rules,
+            on_delta=on_delta,
+            single_flight=single_flight,
+        )
+        try:
+            return await run.caller.answer(call)
+        except Drained:
+            self._work.drained = True
+            raise
+
+    async def once(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
+        """Runs a side effect of this item once, and remembers its result over resumes.
+
+        Args:
+            name: The effect's name, unique within the item (``send-mail``).
+            function: What to do; its result must have a JSON form.
+
+        Returns:
+            The function's result, now or from the journal.
+
+        Raises:
+            StateError: An earlier session died while the effect was under way. Whether it happened
+                is unknown, so it is not repeated: look, then settle it with ``fanwise retry``.
+            Whatever the function raises; it is then tried again by the next session.
+        """
+        run, work = self._run, self._work
+        key = CallKey(work.item_id, f"once:{name}", 0)
+        known = work.known.get((key.content_key, 0))
+        if known is not None and known.state == "served":
+            return known.value
+        if known is not None and known.state == "ambiguous" and not run.repeat_ambiguous:
+            raise StateError(
+                f"the side effect {name!r} of item {work.item_id!r} was under way when an earlier "
+                "session died: it may have happened",
+                hint="look whether it did; open_run(…, ambiguous='retry') does it again",
+            )
+        if run.draining:
+            work.drained = True
+            raise Drained("the run is being drained", hint="resume it to go on")
+        started_at = run.clock.wall()
+        work.sent = True
+        await run.journal.intend(CallIntent(key=key, model="", label=name, started_at=started_at))
+        record = CallRecord(key=key, state="served", model="", label=name, started_at=started_at)
+        return await run.perform(record, function)
+
+
+def _messages(messages: Sequence[Message] | str) -> Sequence[Message]:
+    if isinstance(messages, str):
+        return (Message(role="user", content=messages),)
+    return tuple(messages)

@@ -1,0 +1,94 @@
+"""How one call has gone so far, and what its attempts leave behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fanwise.records import NO_USAGE, Attempt, Json, Message, Request, Response, Usage, Verdict
+
+if TYPE_CHECKING:
+    from fanwise.engine.work import Call
+    from fanwise.limits.limiter import Permit
+
+
+class Sent(NamedTuple):
+    """One send: under which permit, when (epoch seconds), and the status it brought."""
+
+    permit: Permit
+    at: float
+    status: int | None
+
+
+@dataclass(slots=True)
+class Course:
+    """How a call has gone so far."""
+
+    started_at: float
+    deadline: float
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    usage: Usage = NO_USAGE
+    transient_failures: int = 0
+    content_failures: int = 0
+    waited_s: float = 0.0
+    backoff_s: float = 0.0
+    intended: bool = False
+    ended: bool = False
+    tokens_shown: bool = False
+    complaint: str = ""
+
+    def note(self, verdict: Verdict, sent: Sent, *, ended_at: float) -> None:
+        """Adds an attempt that has ended."""
+        permit = sent.permit
+        self.attempts.append(
+            Attempt(
+                number=len(self.attempts) + 1,
+                verdict=verdict.kind,
+                queued_s=permit.queued_s + self.backoff_s,
+                cause=permit.cause if permit.queued_s >= self.backoff_s else "retry wait",
+                started_at=sent.at,
+                ended_at=ended_at,
+                status=sent.status,
+                retry_after_s=verdict.retry_after_s,
+                reason=verdict.reason,
+            )
+        )
+        self.backoff_s = 0.0
+
+
+def place(call: Call, course: Course) -> dict[str, Any]:
+    """Where an error happened, as :class:`~fanwise.errors.CallError` takes it."""
+    return {
+        "provider": call.target.endpoint.provider,
+        "model": call.request.model,
+        "attempt": len(course.attempts),
+    }
+
+
+def complaining(call: Call, course: Course) -> Request:
+    """The request once more, with a word about what was wrong with the last answer.
+
+    It is another request and has another idempotency key: the old one would bring the old answer.
+    """
+    request = call.request
+    if request.body is not None:
+        return request
+    note = Message(
+        role="user",
+        content=f"Your last answer could not be used: {course.complaint}. "
+        "Answer again, with nothing but JSON that fits the schema.",
+    )
+    key = f"{request.idempotency_key}-{course.content_failures + 1}"
+    return replace(request, messages=(*request.messages, note), idempotency_key=key)
+
+
+def kept(answer: Response) -> dict[str, Json]:
+    """What the journal keeps of an answer beside its value and usage."""
+    kept: dict[str, Json] = {"model": answer.model, "status": answer.status}
+    if answer.finish_reason is not None:
+        kept["finish_reason"] = answer.finish_reason
+    if answer.request_id is not None:
+        kept["request_id"] = answer.request_id
+    if answer.body is not None:
+        kept["body"] = answer.body
+    return kept

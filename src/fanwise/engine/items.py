@@ -1,0 +1,138 @@
+"""One item from its function's start to its durable end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from fanwise.engine.context import Context
+from fanwise.engine.identity import Namer, jsonable
+from fanwise.engine.recognition import Unrecognised
+from fanwise.engine.work import Drained, ItemWork
+from fanwise.engine.workers import Item
+from fanwise.errors import FanwiseError, JournalError
+from fanwise.journal.memory import Recalled
+from fanwise.records import ErrorInfo, ItemRecord, Json, Outcome
+
+if TYPE_CHECKING:
+    from fanwise.engine.run import Run
+
+ItemFunction: TypeAlias = Callable[[Context, Any], Awaitable[Any]]
+
+
+class ItemRunner:
+    """Runs a map's function over its items and journals how each one ends.
+
+    Args:
+        run: The run.
+        function: ``async (ctx, item) -> value``.
+        namer: Knows ids and what of an item is written down.
+        model_of: The model an item stands for, where it stands for one.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        function: ItemFunction,
+        *,
+        namer: Namer,
+        model_of: Callable[[Any], str] | None,
+    ) -> None:
+        self._run = run
+        self._function = function
+        self._namer = namer
+        self._model_of = model_of
+
+    async def handle(self, item: Item) -> Outcome | None:
+        """Runs one item; ``None`` where the run was drained before it could end.
+
+        Raises:
+            JournalError: Its end could not be made durable; the map ends with it.
+            Unrecognised: The guard of a resumed run stopped it.
+            FanwiseError: No model of the run can be called at all (unknown name, refused key).
+        """
+        run = self._run
+        recalled: Recalled | None = item.known
+        work = ItemWork(item.id, item.position, recalled, run.clock.wall())
+        if recalled is not None:
+            work.known = {(c.key.content_key, c.key.sample): c for c in recalled.calls}
+        run.progress.item_started()
+        ended = False
+        try:
+            value, error = await self._value(work, item)
+            if work.drained:
+                return None
+            plain, error = self._plain(value, error)
+            await self._journal(work, item, plain, error)
+            ended = True
+        finally:
+            if not ended:
+                run.progress.item_left()
+        return Outcome(
+            item_id=item.id,
+            ok=error is None,
+            value=value if error is None else None,
+            error=error,
+            item=item.value,
+            attempts=work.attempts,
+            usage=work.usage,
+            cost_usd=work.cost_usd,
+            queued_s=work.queued_s,
+            service_s=work.service_s,
+            cached=work.cached,
+            position=item.position,
+        )
+
+    async def _value(self, work: ItemWork, item: Item) -> tuple[Any, Exception | None]:
+        try:
+            return await self._function(Context(self._run, work), item.value), None
+        except (JournalError, Unrecognised):
+            raise
+        except Drained as drained:
+            work.drained = True
+            return None, drained
+        except Exception as error:  # noqa: BLE001 - an item's failure is data
+            self._run.raise_if_fatal(error)
+            return None, error
+
+    def _plain(self, value: Any, error: Exception | None) -> tuple[Json, Exception | None]:
+        if error is not None:
+            return None, error
+        try:
+            return jsonable(value), None
+        except TypeError as reason:
+            return None, FanwiseError(
+                f"the item's function returned what the journal cannot keep: {reason}",
+                hint="return text, numbers, lists, dicts, dataclasses or pydantic models; the "
+                "answers of its calls are journalled and cost nothing a second time",
+            )
+
+    async def _journal(
+        self, work: ItemWork, item: Item, value: Json, error: Exception | None
+    ) -> None:
+        run = self._run
+        state = "succeeded" if error is None else "failed"
+        before = work.recalled.state if work.recalled else None
+        record = ItemRecord(
+            item_id=item.id,
+            position=item.position,
+            state=state,
+            input=self._namer.describe(item.value),
+            value=value,
+            error=ErrorInfo.of(error) if error else None,
+            model=self._model_of(item.value) if self._model_of else "",
+            usage=work.usage,
+            cost_usd=work.cost_usd,
+            attempts=work.attempts,
+            queued_s=work.queued_s,
+            service_s=work.service_s,
+            started_at=work.started_at,
+            ended_at=run.clock.wall(),
+            cached=work.cached,
+        )
+        known = before == "succeeded" and state == "succeeded" and not work.sent
+        if known:
+            run.recognition.known(item.position)
+        else:
+            await run.journal.finish_item(record)
+        run.progress.item_finished(record, replaces=before)

@@ -1,0 +1,136 @@
+"""A map: one function over many items, entered as a block."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from fanwise.engine.workers import Crew, Item, Room
+from fanwise.errors import StateError, UsageError
+from fanwise.records import Outcome
+
+_HELD = 1000  # finished outcomes that wait for an earlier one with their values in memory
+
+
+class Map:
+    """The outcomes of a map, to be entered: ``async with run.map(f, items) as outcomes``.
+
+    Iterating it gives every item's :class:`~fanwise.records.Outcome`, as they complete or in the
+    order of the source. Leaving the block, by its end, by ``break``, by an error or by
+    cancellation, ends all of its work: no task outlives it, and answers that had arrived are kept.
+
+    Iterating raises what ended the map early: ``JournalUnavailable`` where outcomes could not be
+    made durable, ``ConfigError`` for a model that cannot be called at all, or what the source
+    itself raised. Items that failed are outcomes and raise nothing.
+    """
+
+    def __init__(
+        self,
+        items: Callable[[], AsyncIterator[list[Item]]],
+        handle: Callable[[Item], Awaitable[Outcome | None]],
+        *,
+        room: Room,
+        opened: Callable[[Crew], Callable[[], None]],
+        read_back: Callable[[str], Awaitable[Any]] | None = None,
+        ordered: bool = False,
+    ) -> None:
+        self._items = items
+        self._handle = handle
+        self._room = room
+        self._opened = opened
+        self._read_back = read_back
+        self._ordered = ordered
+        self._crew: Crew | None = None
+        self._closed: Callable[[], None] | None = None
+        self._next = 0
+        self._early: dict[int, Outcome] = {}
+        self._ended = False
+
+    def __repr__(self) -> str:
+        state = "ended" if self._ended else "open" if self._crew else "not entered"
+        return f"<Map {state}, {self._crew.taken if self._crew else 0} items taken>"
+
+    async def __aenter__(self) -> Self:
+        if self._crew is not None:
+            raise StateError("a map is entered once", hint="make a new one for a second pass")
+        self._crew = Crew(self._items(), self._handle, room=self._room)
+        self._closed = self._opened(self._crew)
+        self._crew.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._crew is not None
+        assert self._closed is not None
+        try:
+            await self._crew.end()
+        finally:
+            self._ended = True
+            self._early.clear()
+            self._closed()
+
+    def __aiter__(self) -> AsyncIterator[Outcome]:
+        if self._crew is None:
+            raise UsageError(
+                "this map is not entered",
+                hint="write: async with run.map(…) as outcomes: async for outcome in outcomes: …, "
+                "or: outcomes = await run.map(…).collect()",
+            )
+        return self
+
+    async def __anext__(self) -> Outcome:
+        crew = self._crew
+        if crew is None or self._ended:
+            raise StopAsyncIteration
+        while True:
+            if self._ordered and self._next in self._early:
+                return await self._due()
+            outcome = await crew.next_outcome()
+            if outcome is None:
+                return await self._late()
+            if not self._ordered or outcome.position == self._next:
+                self._next += 1
+                return outcome
+            self._early[outcome.position] = (
+                outcome if len(self._early) < _HELD or not self._read_back else _light(outcome)
+            )
+
+    async def collect(self) -> Sequence[Outcome]:
+        """Enters the map, takes every outcome, leaves it.
+
+        Returns:
+            One outcome an item; in the order of the source where the map is ordered.
+        """
+        async with self as outcomes:
+            return [outcome async for outcome in outcomes]
+
+    async def _due(self) -> Outcome:
+        outcome = self._early.pop(self._next)
+        self._next += 1
+        if outcome.ok and outcome.value is _ELSEWHERE and self._read_back:
+            return _with_value(outcome, await self._read_back(outcome.item_id))
+        return outcome
+
+    async def _late(self) -> Outcome:
+        """After the end: what waited for an earlier item that never ended (a drained run)."""
+        if not self._early:
+            raise StopAsyncIteration
+        self._next = min(self._early)
+        return await self._due()
+
+
+_ELSEWHERE = object()
+
+
+def _light(outcome: Outcome) -> Outcome:
+    return _with_value(outcome, _ELSEWHERE) if outcome.ok else outcome
+
+
+def _with_value(outcome: Outcome, value: Any) -> Outcome:
+    return replace(outcome, value=value)

@@ -1,0 +1,172 @@
+"""Opening a run: how it is to be carried out, and the block in which it is open."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+from fanwise.clock import Clock, SystemClock, new_run_id
+from fanwise.engine.assembly import assemble
+from fanwise.engine.run import Run
+from fanwise.engine.sampling import Sampler
+from fanwise.errors import ConfigError, FanwiseError, JournalError
+from fanwise.journal.home import Home, open_home
+from fanwise.limits.settings import Limits
+from fanwise.records import NOTHING, Json, Request, Response, RunSpec, RunStatus, Timeouts
+from fanwise.retry.policy import Retry
+
+if TYPE_CHECKING:
+    from fanwise.journal.memory import Journal
+    from fanwise.simulator.profile import SimProfile
+
+
+@dataclass(slots=True)
+class OpenRun:
+    """Opens a run: ``async with fw.open_run("hooks") as run: …``.
+
+    Goes on with the newest unfinished run of that name, else starts a new one. Re-running the same
+    code is all that resuming needs: served calls answer from the journal at once, failed and
+    unfinished ones go out.
+
+    Args:
+        name: What the run is called; runs of one name resume each other.
+        journal: A directory (default ``./.fanwise``), ``postgresql://…``, ``":memory:"`` for a run
+            that nothing outlives, or a home opened before.
+        resume: ``"unfinished"``, ``"never"``, or a run's id (a finished one too: its failed items
+            then go out again).
+        run_id: The id of a new run, instead of one made from its name and the time.
+        command: The command that resumes it, for ``fanwise resume``.
+        options: That command's options, as JSON; never a key.
+        limits: Concurrency (20 by default), requests and tokens a minute, for each quota pool.
+        retry: How failures are met.
+        timeouts: Deadlines of one attempt.
+        total_s: Deadline of a whole call in seconds, waits included.
+        base_url: Where ``openai/…`` models are served, if not at OpenAI.
+        api_key_env: Name of the environment variable that holds the key.
+        models: Models of the caller's own, by name: any ``async (Request) -> Response``.
+        simulator: How the simulated provider of ``sim/…`` behaves.
+        answers: What it answers, by the name of the schema that a request asks for.
+        cache: Whether answers are shared with other runs through the cross-run cache.
+        accept_changes: Go on even where a resumed run no longer looks like the same work.
+        ambiguous: Whether a side effect (``ctx.once``) that was under way at a crash is done again.
+        env: Environment to read keys from, instead of the process's own.
+        clock, chance: Time and randomness, for tests.
+
+    Entering it gives the :class:`Run`; leaving it waits for nothing but commits, since the tasks of
+    its maps have ended with their blocks. Entering raises ``Conflict`` where another process works
+    on that run, and ``JournalUnavailable`` where the journal cannot be opened; nothing was spent.
+    """
+
+    name: str
+    _: KW_ONLY
+    journal: str | Path | Home | None = None
+    resume: str = "unfinished"
+    run_id: str | None = None
+    command: str = ""
+    options: Mapping[str, Json] = NOTHING
+    limits: Limits = field(default_factory=Limits)
+    retry: Retry = field(default_factory=Retry)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    total_s: float = math.inf
+    base_url: str | None = None
+    api_key_env: str | None = None
+    models: Mapping[str, Callable[[Request], Awaitable[Response]]] = NOTHING
+    simulator: SimProfile | None = None
+    answers: Mapping[str, Callable[[Request], Json]] = NOTHING
+    cache: bool = False
+    accept_changes: bool = False
+    ambiguous: Literal["retry", "hold"] = "hold"
+    env: Mapping[str, str] | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    chance: random.Random = field(default_factory=random.Random)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ConfigError("a run's name is empty", hint="give it a word, such as 'hooks'")
+        if self.total_s <= 0:
+            raise ConfigError(
+                f"total_s is {self.total_s}", hint="it is the deadline of a call, in seconds > 0"
+            )
+
+    async def __aenter__(self) -> Run:
+        async with AsyncExitStack() as stack:
+            run = await self._open(stack)
+            self._stack = stack.pop_all()
+        return run
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def _open(self, stack: AsyncExitStack) -> Run:
+        home = self.journal if isinstance(self.journal, Home) else open_home(self.journal)
+        journal = await asyncio.to_thread(self._journal, home)
+        closing = _Closing(journal)
+        stack.push_async_exit(closing.close)
+        parts = assemble(stack, self, home, journal)
+        run = closing.run = Run(parts)
+        sampler = Sampler(
+            progress=parts.progress,
+            pools=parts.pools,
+            attempts=parts.attempts,
+            crews=run.crews,
+            journal=journal,
+            notice=run.journal_failed,
+        )
+        sampler.start()
+        stack.push_async_callback(sampler.stop)
+        return run
+
+    def _journal(self, home: Home) -> Journal:
+        found: str | None = None
+        if self.resume == "unfinished":
+            if self.run_id is None:
+                found = home.newest_unfinished(self.name)
+        elif self.resume != "never":
+            found = home.find(self.resume)
+        if found is not None:
+            return home.open(found)
+        wall_s = self.clock.wall()
+        run_id = self.run_id or new_run_id(self.name, wall_s=wall_s, chance=self.chance)
+        spec = RunSpec(name=self.name, command=self.command, options=self.options)
+        return home.create(spec, run_id=run_id, wall_s=wall_s)
+
+
+class _Closing:
+    """Writes how a run ended, whatever ended it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.run: Run | None = None
+
+    async def close(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        run = self.run
+        status: RunStatus = "interrupted"
+        if run is not None and run.cancelled:
+            status = "cancelled"
+        elif error is None and run is not None and run.finished:
+            status = "finished"
+        elif isinstance(error, FanwiseError) and not isinstance(error, JournalError):
+            status = "failed"
+        try:
+            await self._journal.close(status)
+        except JournalError:
+            if error is None:
+                raise

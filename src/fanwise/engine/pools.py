@@ -1,0 +1,179 @@
+"""Models by name, each behind the limiter of its quota pool."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from fanwise.errors import CallError, ConfigError
+from fanwise.limits.estimate import TokenEstimator
+from fanwise.limits.limiter import Limiter
+from fanwise.limits.settings import Limits
+from fanwise.models.rules import RULES_MODEL, Rules, RulesEndpoint
+from fanwise.records import Cause, Cost, Request, Usage
+
+if TYPE_CHECKING:
+    from fanwise.clock import Clock
+    from fanwise.models.endpoint import Endpoint
+
+_SPARE_WORKERS = 64
+_MOST_WORKERS = 20_000
+
+
+@dataclass(slots=True)
+class Pool:
+    """One quota pool: what shares a provider's limits.
+
+    ``last_success`` is the monotonic instant of its last served call (of its start before that).
+    ``dead`` is set where its key was refused before anything was served: nothing more is sent.
+    """
+
+    name: str
+    limiter: Limiter
+    last_success: float
+    served: bool = False
+    dead: CallError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A model that can be called: its endpoint, its pool, and its token estimates."""
+
+    endpoint: Endpoint
+    pool: Pool
+    estimator: TokenEstimator | None
+
+    def cost(self, request: Request) -> Cost:
+        """What a request takes from the quotas."""
+        return self.estimator.estimate(request) if self.estimator else _ONE_REQUEST
+
+    def learn(self, request: Request, usage: Usage) -> None:
+        """Takes the tokens that were really used into the estimates."""
+        if self.estimator:
+            self.estimator.learn(request, usage)
+
+
+_ONE_REQUEST = Cost()
+
+
+class Resolve(Protocol):
+    """Finds the endpoint of a model's name."""
+
+    def __call__(self, model: str, /) -> Endpoint: ...
+
+
+class Pools:
+    """Every model of a run and the limiters they share.
+
+    Args:
+        resolve: Finds an endpoint; raises ConfigError for a name it does not know.
+        limits: The limits of each pool; of ``builtin/…`` only the concurrency counts.
+        clock: Time.
+    """
+
+    def __init__(self, resolve: Resolve, *, limits: Limits, clock: Clock) -> None:
+        self._resolve = resolve
+        self._limits = limits
+        self._clock = clock
+        self._pools: dict[str, Pool] = {}
+        self._targets: dict[str, Target] = {}
+        self._room_callbacks: list[Callable[[], None]] = []
+
+    def target(self, model: str, *, rules: Rules | None = None) -> Target:
+        """The target of a model's name; the same object for the same name.
+
+        Args:
+            model: ``provider/model``.
+            rules: What ``builtin/rules`` runs for this call.
+
+        Raises:
+            ConfigError: Unknown model, missing key, or ``builtin/rules`` without rules.
+        """
+        if model in (RULES_MODEL, "builtin:rules"):
+            if rules is None:
+                raise ConfigError(
+                    "builtin/rules has no rules for this call",
+                    hint="the ready pipelines bring their own; pass rules=… with your call, or "
+                    "name a model such as openai/gpt-4o-mini or sim/default",
+                )
+            return self._add(RulesEndpoint(rules))
+        found = self._targets.get(model)
+        if found is None:
+            found = self._targets[model] = self._add(self._resolve(model))
+        return found
+
+    def _add(self, endpoint: Endpoint) -> Target:
+        limits = self._limits
+        if endpoint.provider == "builtin":
+            limits = Limits(concurrency=limits.concurrency)
+        name = f"{endpoint.provider} {endpoint.origin}".strip()
+        pool = self._pools.get(name)
+        if pool is None:
+            limiter = Limiter(limits, clock=self._clock, name=name)
+            limiter.on_room(self._tell_room)
+            pool = self._pools[name] = Pool(name, limiter, self._clock.monotonic())
+        counts_tokens = (limits.tpm, limits.input_tpm, limits.output_tpm) != (None, None, None)
+        return Target(
+            endpoint=endpoint, pool=pool, estimator=TokenEstimator() if counts_tokens else None
+        )
+
+    def on_room(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls back when a limiter has room again; returns what ends that."""
+        self._room_callbacks.append(callback)
+        return lambda: self._room_callbacks.remove(callback)
+
+    def _tell_room(self) -> None:
+        for callback in tuple(self._room_callbacks):
+            callback()
+
+    def has_room(self) -> bool:
+        """Whether nobody waits for a permit anywhere."""
+        return all(not pool.limiter.waiting for pool in self._pools.values())
+
+    def max_workers(self) -> int:
+        """Workers beyond which a further one could only queue."""
+        concurrency = self._limits.concurrency * max(1, len(self._pools))
+        if not math.isfinite(concurrency):
+            return _MOST_WORKERS
+        return min(_MOST_WORKERS, 4 * int(concurrency) + _SPARE_WORKERS)
+
+    def all_dead(self) -> CallError | None:
+        """The last refusal of a key, where no pool is left that could serve anything."""
+        dead = [pool.dead for pool in self._pools.values()]
+        return dead[-1] if dead and all(dead) else None
+
+    def refuse_all(self, error: Exception) -> None:
+        """Everybody who waits for a permit, now or later, gets this error instead."""
+        for pool in self._pools.values():
+            pool.limiter.close(error)
+
+    def waiting_by_cause(self) -> Mapping[Cause, int]:
+        """Requests that wait for a permit, by what they wait for, over all pools."""
+        total: dict[Cause, int] = {}
+        for pool in self._pools.values():
+            for cause, count in pool.limiter.waiting_by_cause().items():
+                total[cause] = total.get(cause, 0) + count
+        return total
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that hold a permit, over all pools."""
+        return sum(pool.limiter.in_flight for pool in self._pools.values())
+
+    @property
+    def limit(self) -> float:
+        """The concurrency limits in force, summed over the pools in use."""
+        if not self._pools:
+            return float(self._limits.concurrency)
+        return float(sum(pool.limiter.limits.concurrency for pool in self._pools.values()))
+
+    def update(self, limits: Limits) -> None:
+        """Puts new limits into force at once, in every pool."""
+        self._limits = limits
+        for pool in self._pools.values():
+            builtin = pool.name.startswith("builtin ")
+            pool.limiter.update(
+                replace(Limits(), concurrency=limits.concurrency) if builtin else limits
+            )

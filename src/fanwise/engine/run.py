@@ -1,0 +1,322 @@
+"""A run: maps and calls over one journal, under one set of limits."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from fanwise.engine.identity import Namer, jsonable
+from fanwise.engine.items import ItemFunction, ItemRunner
+from fanwise.engine.mapping import Map
+from fanwise.engine.recognition import Recognition
+from fanwise.engine.sources import chunks_of
+from fanwise.engine.work import Call, Drained, ItemWork, OnDelta
+from fanwise.engine.workers import Crew, Item
+from fanwise.errors import CallError, FanwiseError, JournalError, StateError
+from fanwise.models.identity import content_key
+from fanwise.records import CallRecord, Json, Request
+
+if TYPE_CHECKING:
+    from fanwise.clock import Clock
+    from fanwise.engine.attempts import Attempts
+    from fanwise.engine.calls import Caller
+    from fanwise.engine.pools import Pools
+    from fanwise.engine.simulated import Simulated
+    from fanwise.journal.home import Home
+    from fanwise.journal.memory import Journal
+    from fanwise.limits.settings import Limits
+    from fanwise.models.rules import Rules
+    from fanwise.progress.live import Progress, Snapshot
+    from fanwise.progress.report import Report
+
+_RECALL = 500  # items looked up at once when a run is resumed
+_READ_AHEAD = 64  # items read at once in a new run
+_LONGEST_KEY = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a run is put together from; :mod:`fanwise.engine.opening` does it."""
+
+    home: Home
+    journal: Journal
+    clock: Clock
+    pools: Pools
+    simulated: Simulated
+    attempts: Attempts
+    caller: Caller
+    recognition: Recognition
+    progress: Progress
+    repeat_ambiguous: bool
+
+
+class Run:
+    """Work that is journalled: what it has paid for, it never pays for again.
+
+    Made by :func:`fanwise.open_run`; usable until that block is left.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.journal = parts.journal
+        self.clock = parts.clock
+        self.caller = parts.caller
+        self.progress = parts.progress
+        self.recognition = parts.recognition
+        self.repeat_ambiguous = parts.repeat_ambiguous
+        self._crews: list[Crew] = []
+        self._unfinished = False
+        self._draining = False
+        self._cancelled = False
+        self._fatal: BaseException | None = None
+        self._journal_error: JournalError | None = None
+
+    def __repr__(self) -> str:
+        return f"<Run {self.run_id}: {self.progress!r}>"
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, as ``fanwise resume`` and ``fanwise show`` take it."""
+        return self.journal.run.run_id
+
+    @property
+    def resumed(self) -> bool:
+        """Whether earlier sessions worked on it."""
+        return self.journal.resumed
+
+    @property
+    def draining(self) -> bool:
+        """Whether it takes no further call."""
+        return self._draining
+
+    @property
+    def finished(self) -> bool:
+        """Whether every map that was entered saw the end of its source."""
+        return not (self._unfinished or self._draining or self._cancelled or self._crews)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether :meth:`cancel` was called."""
+        return self._cancelled
+
+    def crews(self) -> Sequence[Crew]:
+        """The maps under way."""
+        return self._crews
+
+    # maps
+
+    def map(
+        self,
+        function: ItemFunction,
+        source: Any,
+        *,
+        item_id: Callable[[Any], str] | None = None,
+        describe: Callable[[Any], Json] | None = None,
+        model_of: Callable[[Any], str] | None = None,
+        ordered: bool = False,
+        total: int | None = None,
+    ) -> Map:
+        """One function over many items, as many at once as the limits allow.
+
+        Args:
+            function: ``async (ctx, item) -> value``; its calls go through ``ctx``. The value must
+                have a JSON form.
+            source: Any iterable or asynchronous iterable, endless ones too. A generator is read in
+                a thread of its own, only as far ahead as there are workers for its items.
+            item_id: From an item to its id; by default its ``id`` key or attribute, else a hash of
+                its content.
+            describe: From an item to what the journal keeps of it; by default all of it.
+            model_of: The model an item stands for, for reports.
+            ordered: Outcomes in the order of the source instead of as they complete. Where more
+                than 1000 wait for an earlier one, their values are read back from the journal and
+                are plain JSON then.
+            total: How many items there are, where the source does not know (for progress).
+
+        Returns:
+            A :class:`Map`, to be entered or collected. Cancelling it closes what is in flight.
+        """
+        if total is None and hasattr(source, "__len__"):
+            total = len(source)
+        self.progress.set_total(total)
+        namer = Namer(item_id=item_id, describe=describe)
+        runner = ItemRunner(self, function, namer=namer, model_of=model_of)
+
+        async def read_back(found: str) -> Any:
+            record = await self.journal.item(found)
+            return None if record is None else record.value
+
+        return Map(
+            lambda: self._items(source, namer, known_total=total),
+            runner.handle,
+            room=self._parts.pools,
+            opened=self._opened,
+            read_back=read_back,
+            ordered=ordered,
+        )
+
+    async def _items(
+        self, source: Any, namer: Namer, *, known_total: int | None
+    ) -> AsyncIterator[list[Item]]:
+        chunks = chunks_of(source, size=_RECALL if self.resumed else _READ_AHEAD)
+        position = 0
+        try:
+            async for chunk in chunks:
+                items = [
+                    Item(namer.name(value), position + offset, value)
+                    for offset, value in enumerate(chunk)
+                ]
+                position += len(items)
+                if self.resumed:
+                    recalled = await self.journal.recall([item.id for item in items])
+                    for item in items:
+                        item.known = recalled.get(item.id)
+                yield items
+        finally:
+            close = getattr(chunks, "aclose", None)
+            if close is not None:
+                await close()
+        self.recognition.source_ended()
+        if known_total is None:
+            self.progress.set_total(position)
+
+    def _opened(self, crew: Crew) -> Callable[[], None]:
+        if self._draining or self._cancelled:
+            raise StateError("the run takes no further work", hint="resume it to go on")
+        self._crews.append(crew)
+        no_more_room = self._parts.pools.on_room(crew.kick)
+
+        def closed() -> None:
+            no_more_room()
+            self._crews.remove(crew)
+            if not crew.exhausted:
+                self._unfinished = True
+
+        return closed
+
+    # calls
+
+    async def prepare(
+        self,
+        work: ItemWork,
+        request: Request,
+        *,
+        rules: Rules | None,
+        sample: int,
+        label: str,
+        on_delta: OnDelta | None,
+        single_flight: bool,
+    ) -> Call:
+        """A call as the engine makes it: its target found, its identity computed.
+
+        Raises:
+            ConfigError: No such model, no key, no rules; nothing was spent.
+        """
+        try:
+            await self._parts.simulated.ready_for(request, rules)
+            target = self._parts.pools.target(request.model, rules=rules)
+        except FanwiseError as error:
+            self._fatal = error
+            raise
+        key = content_key(request, origin=target.endpoint.origin)
+        idempotency_key = f"fanwise-{self.run_id}-{work.item_id}-{key}-{sample}"
+        return Call(
+            work=work,
+            request=replace(request, idempotency_key=header_safe(idempotency_key)),
+            target=target,
+            content_key=key,
+            sample=sample,
+            label=label,
+            on_delta=on_delta,
+            single_flight=single_flight,
+        )
+
+    async def perform(self, record: CallRecord, function: Callable[[], Awaitable[Any]]) -> Any:
+        """Carries out a side effect whose intent is durable, and makes its end durable."""
+        try:
+            value = await function()
+        except asyncio.CancelledError:
+            await self.journal.settle(
+                replace(record, state="ambiguous", ended_at=self.clock.wall())
+            )
+            raise
+        except BaseException:
+            await self.journal.settle(replace(record, state="failed", ended_at=self.clock.wall()))
+            raise
+        plain = jsonable(value)
+        await self.journal.settle(replace(record, value=plain, ended_at=self.clock.wall()))
+        return value
+
+    def check_model(self, model: str) -> None:
+        """Says at once whether a model can be called by this run.
+
+        Raises:
+            ConfigError: Unknown name or missing key, as :meth:`Context.call` would raise it.
+        """
+        if not model.startswith(("sim/", "sim:", "builtin/", "builtin:")):
+            self._parts.pools.target(model)
+
+    def raise_if_fatal(self, error: BaseException) -> None:
+        """Raises an error that no item of this run can escape, so that the map ends with it."""
+        if error is self._fatal:
+            raise error
+        if isinstance(error, CallError):
+            refused = self._parts.pools.all_dead()
+            if refused is not None and not self.progress.snapshot().items_succeeded:
+                raise refused
+
+    # steering
+
+    def drain(self) -> None:
+        """Takes no further item and sends no further call; what is in flight ends and is kept.
+
+        Started items that would have to send more are left for a resume.
+        """
+        self._stop(Drained("the run is being drained", hint="resume it to go on"))
+        self._draining = True
+
+    def cancel(self) -> None:
+        """As :meth:`drain`, and the run counts as cancelled: it is not resumed by itself."""
+        self.drain()
+        self._cancelled = True
+
+    def _stop(self, error: FanwiseError) -> None:
+        for crew in self._crews:
+            crew.stop()
+        self._parts.pools.refuse_all(error)
+        self._parts.attempts.refuse_all(error)
+
+    def journal_failed(self, error: JournalError) -> None:
+        """The journal cannot be written any more: admission stops."""
+        self._journal_error = error
+        self._stop(error)
+
+    async def set_limits(self, limits: Limits) -> None:
+        """Puts new limits into force at once and notes the change in the journal."""
+        self._parts.pools.update(limits)
+        await self.journal.control("limits.changed", {"concurrency": limits.concurrency})
+
+    # what is known
+
+    def snapshot(self) -> Snapshot:
+        """The run at this instant, for display."""
+        return self.progress.snapshot()
+
+    async def report(self) -> Report:
+        """The performance report as of the last durable commit.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
+        from fanwise.engine.reporting import report_of
+
+        return await report_of(self._parts.home, self.journal)
+
+
+def header_safe(text: str) -> str:
+    """An idempotency key that fits a header: long or unprintable ones become a hash."""
+    if len(text) <= _LONGEST_KEY and text.isascii() and text.isprintable():
+        return text
+    return "fanwise-" + hashlib.blake2b(text.encode(), digest_size=24).hexdigest()

@@ -1,0 +1,97 @@
+"""The simulated provider behind ``sim/…``: started when a run first needs it, in process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from fanwise.clock import Clock
+from fanwise.errors import ConfigError
+from fanwise.models.names import split_model
+from fanwise.records import Json, Request
+
+if TYPE_CHECKING:
+    from fanwise.models.endpoint import Endpoint
+    from fanwise.models.rules import Rules
+    from fanwise.models.transport import Transport
+    from fanwise.simulator.profile import SimProfile
+    from fanwise.simulator.server import SimulatedProvider
+
+PROVIDER = "sim"
+
+
+class Simulated:
+    """The simulated providers of a run, one for each profile in use.
+
+    What they answer is computed from the request that reached them over HTTP: by the rules of the
+    call it came from (found by the schema's name), else by ``answers``, else by the simulator.
+
+    Args:
+        profile: The profile of every ``sim/…`` model; ``None`` takes the one that its name says.
+        answers: Rules by schema name, beside those that calls bring.
+        transport: What sends; made when it is first needed.
+        clock: Time.
+    """
+
+    def __init__(
+        self,
+        *,
+        profile: SimProfile | None,
+        answers: Mapping[str, Callable[[Request], Json]],
+        transport: Callable[[], Transport],
+        clock: Clock,
+    ) -> None:
+        self._profile = profile
+        self._rules: dict[str, Any] = dict(answers)
+        self._transport = transport
+        self._clock = clock
+        self._providers: dict[str, SimulatedProvider] = {}
+        self._starting = asyncio.Lock()
+        self._stack = AsyncExitStack()
+
+    async def ready_for(self, request: Request, rules: Rules | None) -> None:
+        """Starts the provider that a request needs, and remembers the rules of its schema."""
+        model = request.model
+        if not model.startswith((f"{PROVIDER}/", f"{PROVIDER}:")):
+            return
+        if rules is not None and request.schema is not None:
+            self._rules[request.schema.name] = rules
+        name = split_model(model)[1]
+        if name not in self._providers:
+            async with self._starting:
+                if name not in self._providers:
+                    self._providers[name] = await self._start(name)
+
+    async def _start(self, name: str) -> SimulatedProvider:
+        from fanwise.simulator.answers import answers_by_schema
+        from fanwise.simulator.profile import named_profile
+        from fanwise.simulator.server import SimulatedProvider
+
+        profile = self._profile if self._profile is not None else named_profile(name)
+        provider = SimulatedProvider(profile, answer=answers_by_schema(self._rules))
+        return await self._stack.enter_async_context(provider)
+
+    def endpoint(self, model: str) -> Endpoint:
+        """The endpoint of a started provider."""
+        from fanwise.models.openai_chat import OpenAIEndpoint
+
+        name = split_model(model)[1]
+        provider = self._providers.get(name)
+        if provider is None:
+            raise ConfigError(f"{model} was not started", hint="call it through a run's context")
+        return OpenAIEndpoint(
+            f"{PROVIDER}/{name}",
+            model=name,
+            provider=PROVIDER,
+            origin=PROVIDER,
+            base_url=provider.base_url,
+            key="",
+            transport=self._transport(),
+            clock=self._clock,
+        )
+
+    async def aclose(self) -> None:
+        """Stops every provider that was started."""
+        await self._stack.aclose()

@@ -1,0 +1,252 @@
+"""One pump over the source, elastic workers, bounded buffers.
+
+The pump reads the source only as far as somebody can take its items. A worker handles one item
+after another; one more is started while nobody waits for a permit, so that no fixed number of
+workers hides a limit above it. Finished work waits in a bounded buffer for whoever reads it, and a
+slow reader thereby slows the source down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fanwise.records import Outcome
+
+_BACKLOG = 64  # items read ahead of the workers
+
+
+@dataclass(slots=True)
+class Item:
+    """An item on its way: what it is, what it is called, and what is already known of it."""
+
+    id: str
+    position: int
+    value: Any
+    known: Any = None
+
+
+class Room(Protocol):
+    """What the pump asks of the limits."""
+
+    def has_room(self) -> bool:
+        """Whether one more worker could have its request served: nobody waits for a permit."""
+        ...
+
+    def max_workers(self) -> int:
+        """Most workers that can be of any use."""
+        ...
+
+
+class Crew:
+    """The tasks of one map: a pump and its workers. Owned by the map that is entered.
+
+    Args:
+        items: The items, in chunks.
+        handle: Runs one item to its end; what it raises ends the whole map.
+        room: What the limits say of starting one more worker.
+        buffer: Most outcomes kept for a slow reader.
+    """
+
+    def __init__(
+        self,
+        items: AsyncIterator[list[Item]],
+        handle: Callable[[Item], Awaitable[Outcome | None]],
+        *,
+        room: Room,
+        buffer: int = 256,
+    ) -> None:
+        self._items = items
+        self._handle = handle
+        self._room = room
+        self._buffer = buffer
+        self._loop = asyncio.get_running_loop()
+        self._backlog: deque[Item] = deque()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._woken = 0
+        self._growing = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._workers = 0
+        self._done: deque[Outcome] = deque()
+        self._reader: asyncio.Future[None] | None = None
+        self._full: deque[asyncio.Future[None]] = deque()
+        self._pump_waits: asyncio.Future[None] | None = None
+        self._stopping = False
+        self._source_ended = False
+        self.source_waiting = False
+        self.error: BaseException | None = None
+        self.taken = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the source has ended and every item of it was handled."""
+        return self._source_ended and not self._workers and not self._backlog
+
+    def start(self) -> None:
+        """Starts the pump; the workers follow as items come."""
+        self._spawn(self._pump(), name="fanwise-pump")
+
+    def stop(self) -> None:
+        """Takes no further item; what has been started goes on."""
+        self._stopping = True
+        self._backlog.clear()
+        self._wake_pump()
+        self._release_idle()
+
+    def kick(self) -> None:
+        """There may be room for one more worker."""
+        if self._backlog:
+            self._dispatch()
+
+    async def next_outcome(self) -> Outcome | None:
+        """The next finished item; ``None`` at the end. Raises what ended the map early."""
+        while not self._done:
+            if self.error is not None:
+                raise self.error
+            if not self._tasks:
+                return None
+            self._reader = self._loop.create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        outcome = self._done.popleft()
+        if self._full:
+            _wake_first(self._full)
+        return outcome
+
+    async def end(self) -> None:
+        """Cancels what still runs and waits until all of it has ended."""
+        self._stopping = True
+        for task in list(self._tasks):
+            task.cancel()
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+
+    async def _pump(self) -> None:
+        try:
+            while not self._stopping:
+                self.source_waiting = True
+                try:
+                    chunk = await anext(self._items)
+                except StopAsyncIteration:
+                    break
+                finally:
+                    self.source_waiting = False
+                for item in chunk:
+                    self._backlog.append(item)
+                    self._dispatch()
+                    while len(self._backlog) >= _BACKLOG and not self._stopping:
+                        await self._demand()
+                    if self._stopping:
+                        break
+        finally:
+            close = getattr(self._items, "aclose", None)
+            if close is not None:
+                await close()
+        self._source_ended = not self._stopping
+        self._release_idle()
+
+    def _dispatch(self) -> None:
+        """Brings the backlog to idle workers, and to one new one where the limits have room."""
+        while self._backlog and self._idle:
+            worker = self._idle.popleft()
+            if not worker.done():
+                worker.set_result(None)
+                self._woken += 1
+        if (
+            len(self._backlog) > self._woken
+            and not self._growing
+            and self._workers < self._room.max_workers()
+            and self._room.has_room()
+        ):
+            self._workers += 1
+            self._spawn(self._work(), name="fanwise-worker")
+            # The new worker reaches its permit before the next one is considered.
+            self._growing = True
+            self._loop.call_soon(self._grown)
+
+    def _grown(self) -> None:
+        self._growing = False
+        if self._backlog:
+            self._dispatch()
+
+    async def _demand(self) -> None:
+        """Waits until the backlog has come down."""
+        self._pump_waits = self._loop.create_future()
+        try:
+            await self._pump_waits
+        finally:
+            self._pump_waits = None
+
+    def _wake_pump(self) -> None:
+        waiter = self._pump_waits
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _release_idle(self) -> None:
+        while self._idle:
+            worker = self._idle.popleft()
+            if not worker.done():
+                worker.set_result(None)
+
+    async def _work(self) -> None:
+        try:
+            while True:
+                while not self._backlog:
+                    if self._stopping or self._source_ended:
+                        return
+                    await self._park()
+                item = self._backlog.popleft()
+                self.taken += 1
+                if len(self._backlog) == _BACKLOG // 2:
+                    self._wake_pump()
+                outcome = await self._handle(item)
+                if outcome is not None:
+                    while len(self._done) >= self._buffer:
+                        await self._space()
+                    self._done.append(outcome)
+                    self._tell_reader()
+        finally:
+            self._workers -= 1
+
+    async def _park(self) -> None:
+        parked: asyncio.Future[None] = self._loop.create_future()
+        self._idle.append(parked)
+        self._wake_pump()
+        await parked
+        self._woken = max(0, self._woken - 1)
+
+    async def _space(self) -> None:
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._full.append(waiter)
+        await waiter
+
+    def _tell_reader(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    def _spawn(self, coroutine: Any, *, name: str) -> None:
+        task: asyncio.Task[None] = self._loop.create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            error = task.exception()
+            if error is not None and self.error is None:
+                self.error = error
+                self.stop()
+        self._tell_reader()
+
+
+def _wake_first(waiters: deque[asyncio.Future[None]]) -> None:
+    while waiters:
+        waiter = waiters.popleft()
+        if not waiter.done():
+            waiter.set_result(None)
+            return
