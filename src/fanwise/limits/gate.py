@@ -1,0 +1,97 @@
+"""What a refusal does to everybody else: the pool's gate, as rules on plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+_SOFT_S = 1.0
+_LONGEST_S = 120.0
+_BACKOFF_BASE_S = 0.25
+_BACKOFF_CAP_S = 30.0
+_UNKNOWN_RESETS = frozenset({"", "0", "0s", "0ms", "0.0", "-1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """When the pool may send again.
+
+    Refusals are told apart by epoch, not by time: every request carries the epoch in which it was
+    sent, and only the first refusal of an epoch counts; it begins the next one. A hundred refusals
+    of one mistake therefore close the gate once.
+
+    Args:
+        epoch: Number of the current epoch.
+        strikes: Epochs refused in a row with nothing served between them.
+        closed_until: The instant at which the gate opens, on the limiter's clock.
+        trial_until: A refusal of something sent before this instant means that the wait before it
+            was too short.
+    """
+
+    epoch: int = 0
+    strikes: int = 0
+    closed_until: float = -math.inf
+    trial_until: float = -math.inf
+
+    def refused(
+        self,
+        *,
+        epoch: int,
+        sent_at: float,
+        now: float,
+        retry_after_s: float | None = None,
+        exhausted: bool = False,
+    ) -> Gate:
+        """The gate after a refusal.
+
+        At first the pool waits ``min(Retry-After, 1 s)``: servers name coarse times, and one
+        request's wait need not be everybody's. The whole Retry-After, at most 120 s, counts once
+        what was sent after that is refused as well, or where the server says that nothing is left.
+        Without a Retry-After, and below every one that proved wrong, stands a wait that doubles
+        with each epoch refused in a row.
+
+        Args:
+            epoch: The epoch in which the refused request was sent.
+            sent_at: When it was sent.
+            now: The present instant.
+            retry_after_s: The wait the server asked for, where it asked for one.
+            exhausted: Whether the server says that nothing is left of the quota.
+        """
+        if epoch != self.epoch:
+            return self
+        asked_s = retry_after_s if retry_after_s is not None and retry_after_s > 0 else None
+        wait_s = _backoff_s(self.strikes - (asked_s is not None))
+        if asked_s is not None:
+            whole = exhausted or sent_at <= self.trial_until
+            wait_s = max(wait_s, min(asked_s, _LONGEST_S if whole else _SOFT_S))
+        return Gate(
+            epoch=self.epoch + 1,
+            strikes=self.strikes + 1,
+            closed_until=max(self.closed_until, now + wait_s),
+            trial_until=now + 2 * wait_s,
+        )
+
+    def served(self, *, epoch: int) -> Gate:
+        """The gate after a served answer: one of the current epoch ends a row of refusals."""
+        if not self.strikes or epoch != self.epoch:
+            return self
+        return replace(self, strikes=0)
+
+
+def says_exhausted(headers: Mapping[str, str]) -> bool:
+    """Whether a refusal's headers say that nothing is left, and when there will be again.
+
+    A zero without a time is no statement: some servers send 0 or −1 for *unknown*.
+    """
+    return any(
+        headers.get(f"x-ratelimit-remaining-{what}") == "0"
+        and headers.get(f"x-ratelimit-reset-{what}", "").strip() not in _UNKNOWN_RESETS
+        for what in ("requests", "tokens")
+    )
+
+
+def _backoff_s(strikes: int) -> float:
+    if strikes < 0:
+        return 0.0
+    return min(_BACKOFF_CAP_S, _BACKOFF_BASE_S * 2.0 ** min(strikes, 16))

@@ -1,0 +1,109 @@
+"""The right to send one request, and the quotas it draws on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from fanwise.errors import StateError
+from fanwise.limits.quota import UNUSED, Quota, amount_of, used_of
+from fanwise.records import NO_USAGE, NOTHING, Cause, Cost, Usage, Verdict
+
+
+class Meter:
+    """One quota and its arrival time."""
+
+    __slots__ = ("arrival", "quota")
+
+    def __init__(self, quota: Quota) -> None:
+        self.quota = quota
+        self.arrival = UNUSED
+
+    def take(self, cost: Cost, now: float) -> None:
+        """Reserves a request's amount."""
+        amount = amount_of(cost, self.quota.dimension)
+        if amount:
+            self.arrival = self.quota.reserve(self.arrival, amount, now=now)
+
+    def put_right(self, cost: Cost, usage: Usage | None, now: float) -> None:
+        """Replaces what was reserved by what was used; ``None`` where nothing was sent at all."""
+        dimension = self.quota.dimension
+        reserved = amount_of(cost, dimension)
+        actual = used_of(cost, usage, dimension) if usage is not None else 0
+        if actual != reserved:
+            self.arrival = self.quota.reconcile(
+                self.arrival, reserved=reserved, actual=actual, now=now
+            )
+
+    def change(self, quota: Quota, now: float) -> None:
+        """Goes on under another quota of the same dimension."""
+        self.arrival = self.quota.rescale(self.arrival, to=quota, now=now)
+        self.quota = quota
+
+
+class Permit:
+    """The right to send one request. Whoever holds it settles it exactly once.
+
+    ``queued_s`` is the wait for it in seconds, ``cause`` what most of that wait was for.
+    """
+
+    __slots__ = (
+        "_finish",
+        "_settled",
+        "cause",
+        "cost",
+        "epoch",
+        "granted_at",
+        "meters",
+        "queued_s",
+    )
+
+    def __init__(
+        self,
+        finish: Callable[[Permit, Verdict, Usage, Mapping[str, str], bool], None],
+        *,
+        cost: Cost,
+        meters: tuple[Meter, ...],
+        epoch: int,
+        granted_at: float,
+        queued_s: float,
+        cause: Cause,
+    ) -> None:
+        self._finish = finish
+        self._settled = False
+        self.cost = cost
+        self.meters = meters
+        self.epoch = epoch
+        self.granted_at = granted_at
+        self.queued_s = queued_s
+        self.cause: Cause = cause
+
+    def settle(
+        self,
+        verdict: Verdict,
+        *,
+        usage: Usage = NO_USAGE,
+        headers: Mapping[str, str] = NOTHING,
+        sent: bool = True,
+    ) -> None:
+        """Gives the permit back with what really happened. Never waits.
+
+        Args:
+            verdict: How the attempt ended.
+            usage: Tokens it used; for what is unknown the reservation stands.
+            headers: The answer's headers, names in lower case.
+            sent: ``False`` where nothing left this machine: everything reserved is given back.
+
+        Raises:
+            StateError: It was settled before; nothing changes.
+        """
+        if self._settled:
+            raise StateError(
+                "a permit was settled twice",
+                hint="settle it once, where its attempt ends, however that ends",
+            )
+        self._settled = True
+        self._finish(self, verdict, usage, headers, sent)
+
+    def __repr__(self) -> str:
+        state = "settled" if self._settled else "held"
+        return f"<Permit {state}, waited {self.queued_s:.3f} s for {self.cause}>"
