@@ -1,0 +1,262 @@
+"""The flags that commands share, each defined once.
+
+A command takes whole records of flags (``limits: LimitFlags``); :func:`with_flags` gives the
+command line one flag a field. ``None`` means that a flag was not given, so that the environment
+and the files can speak.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, get_type_hints
+
+from typer import Argument, Option
+
+_LIMITS = "Limits"
+_MODEL = "Model"
+_OUTPUT = "Output"
+_RUN = "Run and journal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFlags:
+    """Where the work comes from."""
+
+    source: Annotated[
+        str | None,
+        Argument(metavar="[INPUT]", help="File or directory to read; - reads standard input."),
+    ] = None
+    input_file: Annotated[
+        str | None,
+        Option("--input-file", "-i", metavar="FILE", help="The same as INPUT."),
+    ] = None
+    limit: Annotated[
+        int | None,
+        Option(min=1, metavar="N", help="Take only the first N items."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFlags:
+    """Which models are asked, where and how."""
+
+    model: Annotated[
+        list[str] | None,
+        Option(
+            "--model",
+            "-m",
+            metavar="PROVIDER/MODEL",
+            help="Model to ask; give it again for several.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    base_url: Annotated[
+        str | None,
+        Option(
+            metavar="URL", help="An OpenAI-compatible server of your own.", rich_help_panel=_MODEL
+        ),
+    ] = None
+    api_key_env: Annotated[
+        str | None,
+        Option(
+            metavar="NAME",
+            help="Environment variable that holds the key.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    schema: Annotated[
+        str | None,
+        Option(
+            metavar="FILE", help="JSON Schema that answers must satisfy.", rich_help_panel=_MODEL
+        ),
+    ] = None
+    opt: Annotated[
+        list[str] | None,
+        Option(
+            metavar="NAME=VALUE",
+            help="Sampling parameter (temperature=0); for sim/ models also their profile.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitFlags:
+    """How fast, how often and how long."""
+
+    max_concurrency: Annotated[
+        str | None,
+        Option(
+            "--max-concurrency",
+            "-j",
+            metavar="N",
+            help="Calls in flight at once. Default: 20.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None
+    rpm: Annotated[
+        float | None,
+        Option(metavar="N", help="Requests a minute.", rich_help_panel=_LIMITS),
+    ] = None
+    tpm: Annotated[
+        float | None,
+        Option(metavar="N", help="Tokens a minute, in and out.", rich_help_panel=_LIMITS),
+    ] = None
+    max_attempts: Annotated[
+        int | None,
+        Option(metavar="N", help="Sends of one call. Default: 3.", rich_help_panel=_LIMITS),
+    ] = None
+    timeout: Annotated[
+        str | None,
+        Option(
+            metavar="TIME",
+            help="A whole call, with its waits and attempts (90, 90s, 15m).",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None
+    attempt_timeout: Annotated[
+        str | None,
+        Option(metavar="TIME", help="One attempt of a call.", rich_help_panel=_LIMITS),
+    ] = None
+    deadline: Annotated[
+        str | None,
+        Option(
+            metavar="TIME",
+            help="The whole run: then it drains, resumable, with exit code 4.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFlags:
+    """Where results go, and in which order."""
+
+    output_file: Annotated[
+        str | None,
+        Option(
+            "--output-file",
+            "-o",
+            metavar="FILE",
+            help="Write results there instead of to standard output.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    ordered: Annotated[
+        bool | None,
+        Option(
+            "--ordered/--as-completed",
+            help="Results in input order, or as they are ready (default).",
+            rich_help_panel=_OUTPUT,
+            show_default=False,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFlags:
+    """Which run this is."""
+
+    run_id: Annotated[
+        str | None,
+        Option(metavar="ID", help="Name the run yourself.", rich_help_panel=_RUN),
+    ] = None
+    cache: Annotated[
+        bool | None,
+        Option(
+            "--cache/--no-cache",
+            help="Reuse answers of earlier runs. Default: no.",
+            rich_help_panel=_RUN,
+            show_default=False,
+        ),
+    ] = None
+    accept_changes: Annotated[
+        bool,
+        Option(
+            "--accept-changes",
+            help="Go on although most items no longer match what was done.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeFlags:
+    """Which journal, and for whom the answer is."""
+
+    journal: Annotated[
+        str | None,
+        Option(
+            metavar="DIR|URL",
+            help="Where runs are kept. Default: ./.fanwise",
+            rich_help_panel=_RUN,
+        ),
+    ] = None
+    json: Annotated[
+        bool,
+        Option(
+            "--json", help="One JSON object on standard output at the end.", rich_help_panel=_OUTPUT
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressFlags:
+    """What is said while work goes on."""
+
+    quiet: Annotated[
+        bool | None,
+        Option(
+            "--quiet/--progress",
+            "-q",
+            help="No progress on standard error.",
+            rich_help_panel=_OUTPUT,
+            show_default=False,
+        ),
+    ] = None
+
+
+def with_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command's signature one parameter for every field of its flag records.
+
+    Args:
+        command: A function of keyword-only parameters; those annotated with a dataclass are
+            spread out and handed over whole.
+
+    Returns:
+        The function that typer reads and calls.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    spread: dict[str, type[Any]] = {}
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        record = parameter.annotation
+        if not is_dataclass(record):
+            parameters.append(parameter)
+            continue
+        assert isinstance(record, type)
+        spread[parameter.name] = record
+        hints = get_type_hints(record, include_extras=True)
+        parameters += [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=hints[field.name],
+            )
+            for field in fields(record)
+        ]
+
+    @functools.wraps(command)
+    def typed(**values: Any) -> Any:
+        for name, record in spread.items():
+            own = {field.name: values.pop(field.name) for field in fields(record)}
+            values[name] = record(**own)
+        return command(**values)
+
+    typed.__dict__["__signature__"] = signature.replace(parameters=parameters)
+    typed.__annotations__ = {p.name: p.annotation for p in parameters}
+    return typed

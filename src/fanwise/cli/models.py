@@ -1,0 +1,78 @@
+"""``fanwise models``: providers, whether their keys are there, prices, simulated models."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fanwise.cli.display import put, put_json, put_table
+from fanwise.cli.failures import ExitCode
+from fanwise.cli.flags import HomeFlags
+from fanwise.cli.options import environment
+
+if TYPE_CHECKING:
+    from fanwise.models.registry import ProviderListing
+    from fanwise.simulator.profile import SimProfile
+
+
+def models(*, home: HomeFlags) -> int:
+    """List providers, keys, price date and simulated models.
+
+    A model is written provider/model, such as openai/gpt-4o-mini. Of keys only the names of their
+    environment variables are shown. Sends nothing.
+    """
+    from fanwise.models.prices import Prices
+    from fanwise.models.registry import Registry
+    from fanwise.models.transport import open_transport
+    from fanwise.simulator.profile import named_profiles
+
+    listing = Registry(open_transport, env=environment()).listing()
+    priced_at = Prices().date().isoformat()
+    profiles = {name: _behaviour(profile) for name, profile in named_profiles().items()}
+    if home.json:
+        put_json(
+            {
+                "providers": listing,
+                "builtin": ["builtin/rules"],
+                "simulated": {f"sim/{name}": shown for name, shown in profiles.items()},
+                "prices_as_of": priced_at,
+            }
+        )
+        return ExitCode.OK
+    put_table(
+        ("provider", "key", "address", "note"),
+        [(f"{p.name}/…", _key(p), p.base_url, p.note or p.title) for p in listing],
+    )
+    put("")
+    put_table(
+        ("without a key", "how it behaves"),
+        [
+            ("builtin/rules", "the pipelines' own rules; no network"),
+            *((f"sim/{name}", _in_words(shown)) for name, shown in profiles.items()),
+        ],
+    )
+    put("")
+    put(f"Prices of {priced_at} or newer. Where a price is unknown, cost is shown as ?")
+    return ExitCode.OK
+
+
+def _key(provider: ProviderListing) -> str:
+    if not provider.needs_key and not provider.has_key:
+        return "none needed"
+    return f"{provider.key_env} {'set' if provider.has_key else 'missing'}"
+
+
+def _behaviour(profile: SimProfile) -> Mapping[str, Any]:
+    """The settings of a profile that differ from the plain one, by name."""
+    settings: dict[str, Any] = dataclasses.asdict(profile)
+    plain = dataclasses.asdict(type(profile)())
+    settings |= settings.pop("faults")
+    plain |= plain.pop("faults")
+    return {name: value for name, value in settings.items() if value != plain[name]}
+
+
+def _in_words(shown: Mapping[str, Any]) -> str:
+    return "simulated: " + (
+        " ".join(f"{name}={value:g}" for name, value in shown.items()) or "0.3 s an answer"
+    )
