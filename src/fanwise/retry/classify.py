@@ -102,7 +102,8 @@ def _kind_of_status(
     elif says_capacity(body) and status in _MAY_MEAN_CAPACITY:
         kind, reason = "capacity", "the provider is overloaded"
     elif status == 429 and (hinted or says_rate(body) or states_limits(headers)):
-        kind, reason = "rate", used_up(headers) or "rate limit"
+        kind = "rate"
+        reason = used_up(headers) or "rate limit"
     elif status == 429:
         kind, reason = "capacity", "refused without a word about when to come back"
     elif status in _MAY_MEAN_RATE and says_rate(body):

@@ -109,7 +109,7 @@ def _class_of(failure: Failure, verdict: Verdict) -> type[CallError]:
         found = CallError
     elif failure.kind != "status":
         found = TransportError
-    elif (failure.status or 0) < 500:
+    elif verdict.kind == "terminal" and (failure.status or 0) < 500:
         found = Rejected
     return found
 
