@@ -133,12 +133,11 @@ class Limiter:
 
         A *no* is remembered: the callbacks of :meth:`on_room` follow when it has become a *yes*.
         """
-        if self._closed is not None:
-            return False
-        if not self._waiting and self._obstacle(_PROBE, self._clock.monotonic()) is None:
+        now = self._clock.monotonic()
+        if self._closed is None and not self._waiting and self._obstacle(_PROBE, now) is None:
             return True
         self._room_missed = True
-        self._look_for_room(self._clock.monotonic())
+        self._look_for_room(now)
         return False
 
     def on_room(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -193,7 +192,7 @@ class Limiter:
         """
         self._closed = error
         for waiter in self._queue:
-            if waiter.queued:
+            if waiter.queued and not waiter.future.done():
                 self._take_out(waiter)
                 waiter.future.set_exception(error)
         self._advance(self._clock.monotonic())
@@ -218,7 +217,7 @@ class Limiter:
         if self._waiting == 1:
             self._advance(now)
         timer = None
-        if deadline is not None:
+        if deadline is not None and deadline < math.inf:
             timer = loop.call_later(deadline - now, self._expire, waiter)
         try:
             return await waiter.future

@@ -142,7 +142,9 @@ def _of_exception(
     asked_s = None
     if isinstance(error, CallError):
         asked_s = error.retry_after_s
-        kind = next((found for known, found in _KIND_OF_ERROR if isinstance(error, known)), kind)
+        for known, meant in _KIND_OF_ERROR:
+            if isinstance(error, known):
+                kind = meant
     elif error is not None:
         status, headers, text = answer_in(error)
         if status is not None:
