@@ -1,3 +1,127 @@
-"""Runs thousands of model and API calls at once and never loses an answer that was paid for."""
+"""Runs thousands of model and API calls at once and never loses an answer that was paid for.
+
+    import fanwise as fw
+
+    async def judge(ctx: fw.Context, hook: str) -> str:
+        return await ctx.call("openai/gpt-4o-mini", f"Score this hook: {hook}")
+
+    async with fw.open_run("hooks") as run:
+        async with run.map(judge, hooks) as outcomes:
+            async for outcome in outcomes:
+                print(outcome.item_id, outcome.value if outcome.ok else outcome.error)
+
+Names are loaded when they are first used, so that importing this package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fanwise import documents, errors
+    from fanwise.engine.context import Context
+    from fanwise.engine.mapping import Map
+    from fanwise.engine.opening import OpenRun as open_run  # noqa: N813 - it is used as a verb
+    from fanwise.engine.plain import map  # noqa: A004 - it is what the builtin does, at once
+    from fanwise.engine.planning import Plan, plan
+    from fanwise.engine.run import Run
+    from fanwise.journal.home import open_home
+    from fanwise.journal.store import Store
+    from fanwise.limits.settings import Limits
+    from fanwise.progress.live import Snapshot
+    from fanwise.progress.report import Report
+    from fanwise.records import (
+        Delta,
+        Message,
+        Outcome,
+        Request,
+        Response,
+        Schema,
+        Timeouts,
+        Usage,
+        assistant,
+        system,
+        user,
+    )
+    from fanwise.retry.policy import Retry
+    from fanwise.simulator.profile import SimProfile
 
 __version__ = "0.1.0"
+
+_PLACES = {
+    "Context": "engine.context",
+    "Delta": "records",
+    "Limits": "limits.settings",
+    "Map": "engine.mapping",
+    "Message": "records",
+    "Outcome": "records",
+    "Plan": "engine.planning",
+    "Report": "progress.report",
+    "Request": "records",
+    "Response": "records",
+    "Retry": "retry.policy",
+    "Run": "engine.run",
+    "Schema": "records",
+    "SimProfile": "simulator.profile",
+    "Snapshot": "progress.live",
+    "Store": "journal.store",
+    "Timeouts": "records",
+    "Usage": "records",
+    "assistant": "records",
+    "documents": "",
+    "errors": "",
+    "map": "engine.plain",
+    "open_home": "journal.home",
+    "open_run": "engine.opening",
+    "plan": "engine.planning",
+    "system": "records",
+    "user": "records",
+}
+_RENAMED = {"open_run": "OpenRun"}
+
+__all__ = [
+    "Context",
+    "Delta",
+    "Limits",
+    "Map",
+    "Message",
+    "Outcome",
+    "Plan",
+    "Report",
+    "Request",
+    "Response",
+    "Retry",
+    "Run",
+    "Schema",
+    "SimProfile",
+    "Snapshot",
+    "Store",
+    "Timeouts",
+    "Usage",
+    "assistant",
+    "documents",
+    "errors",
+    "map",
+    "open_home",
+    "open_run",
+    "plan",
+    "system",
+    "user",
+]
+
+
+def __getattr__(name: str) -> Any:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module 'fanwise' has no attribute {name!r}")
+    if place:
+        found = getattr(import_module(f"fanwise.{place}"), _RENAMED.get(name, name))
+    else:
+        found = import_module(f"fanwise.{name}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

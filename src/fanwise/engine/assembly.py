@@ -16,7 +16,7 @@ from fanwise.engine.recognition import Recognition
 from fanwise.engine.run import Parts
 from fanwise.engine.simulated import PROVIDER, Simulated
 from fanwise.limits.settings import Limits
-from fanwise.models.endpoint import CallableEndpoint, Endpoint
+from fanwise.models.endpoint import Endpoint
 from fanwise.models.prices import Prices
 from fanwise.models.registry import Registry
 from fanwise.models.transport import Transport, open_transport
@@ -54,6 +54,7 @@ def assemble(stack: AsyncExitStack, options: OpenRun, home: Home, journal: Journ
         progress=progress,
         clock=clock,
         chance=options.chance,
+        key_env=options.api_key_env,
     )
     cache = home.cache() if options.cache else None
     if cache is not None:
@@ -104,14 +105,11 @@ def _resolver(
     registry: list[Registry] = []
 
     def resolve(model: str, /) -> Endpoint:
-        function = options.models.get(model)
-        if function is not None:
-            return CallableEndpoint(model, function)
         if model.startswith((f"{PROVIDER}/", f"{PROVIDER}:")):
             return simulated.endpoint(model)
         if not registry:
             env = os.environ if options.env is None else options.env
-            registry.append(Registry(transport=transport.get, env=env, clock=clock))
+            registry.append(Registry(transport.get, env=env, callables=options.models, clock=clock))
         return registry[0].resolve(
             model, base_url=options.base_url, api_key_env=options.api_key_env
         )
@@ -120,4 +118,11 @@ def _resolver(
 
 
 def _facts(limits: Limits) -> LimitFacts:
-    return LimitFacts(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm)
+    return LimitFacts(
+        concurrency=limits.concurrency,
+        rpm=limits.rpm,
+        tpm=limits.tpm,
+        input_tpm=limits.input_tpm,
+        output_tpm=limits.output_tpm,
+        concurrency_option="-j",
+    )

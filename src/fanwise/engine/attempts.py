@@ -24,7 +24,8 @@ from fanwise.errors import (
     Refused,
 )
 from fanwise.models.identity import request_json
-from fanwise.models.structured import Parser
+from fanwise.models.providers import BY_NAME
+from fanwise.models.structured import parse
 from fanwise.records import (
     NO_USAGE,
     CallIntent,
@@ -34,6 +35,7 @@ from fanwise.records import (
     Delta,
     ErrorInfo,
     Failure,
+    Json,
     Response,
     Timeouts,
     Verdict,
@@ -71,6 +73,7 @@ class Attempts:
         progress: Who is told.
         clock: Time.
         chance: Source of jitter.
+        key_env: The environment variable that holds the key, where it is not the provider's usual.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Attempts:
         progress: Progress,
         clock: Clock,
         chance: random.Random,
+        key_env: str | None = None,
     ) -> None:
         self._journal = journal
         self._retry = retry
@@ -93,7 +97,7 @@ class Attempts:
         self._progress = progress
         self._clock = clock
         self._chance = chance
-        self._parser = Parser()
+        self._key_env = key_env
         self._pauses: set[asyncio.Future[None]] = set()
         self._refusal: FanwiseError | None = None
 
@@ -201,7 +205,11 @@ class Attempts:
             permit.settle(_CANCELLED)
             raise
         served = isinstance(reply, Response)
-        verdict = _SERVED if served else classify(reply, wall_s=clock.wall())
+        verdict = (
+            _SERVED
+            if served
+            else classify(reply, wall_s=clock.wall(), retry_on=self._retry.retry_on)
+        )
         usage = reply.usage if served else NO_USAGE
         permit.settle(verdict, usage=usage, headers=reply.headers)
         self._note(call, course, verdict, Sent(permit, sent_at, reply.status))
@@ -253,7 +261,7 @@ class Attempts:
             )
         else:
             try:
-                answer = self._parsed(call, reply)
+                answer, kept_value = self._parsed(call, reply)
             except InvalidOutput as invalid:
                 course.content_failures += 1
                 course.complaint = invalid.message
@@ -267,22 +275,19 @@ class Attempts:
                     **place(call, course),
                 )
             else:
-                await self._settle(call, course, "served", answer=answer)
+                await self._settle(call, course, "served", answer=answer, value=kept_value)
                 return replace(answer, usage=course.usage)
         await self._settle(call, course, "failed", error=error)
         raise error
 
-    def _parsed(self, call: Call, reply: Response) -> Response:
+    def _parsed(self, call: Call, reply: Response) -> tuple[Response, Json]:
+        """The answer with its value, and that value as the journal keeps it."""
         schema = call.request.schema
         if schema is None:
-            return reply if reply.value is not None else replace(reply, value=reply.text)
-        if reply.finish_reason == "length":
-            raise InvalidOutput(
-                "the answer was cut off at the token limit",
-                hint="raise max_tokens",
-            )
-        parsed = self._parser.parse(reply.text, schema)
-        return replace(reply, value=parsed.value)
+            value = reply.text if reply.value is None else reply.value
+            return replace(reply, value=value), jsonable(value)
+        parsed = parse(reply.text, schema, complete=reply.finish_reason != "length")
+        return replace(reply, value=parsed.value), parsed.json
 
     async def _failed(self, call: Call, course: Course, failure: Failure) -> None:
         """Waits out the backoff, or raises what ends the call."""
@@ -292,6 +297,8 @@ class Attempts:
         )
         if verdict.kind == "infrastructure":
             course.transient_failures += 1
+        else:
+            course.refusals += 1
         now = self._clock.monotonic()
         decision = decide(
             self._retry,
@@ -302,6 +309,7 @@ class Attempts:
             deadline=course.deadline,
             last_success=call.target.pool.last_success,
             chance=self._chance,
+            refusals=course.refusals,
         )
         if isinstance(decision, GiveUp):
             error = error_of(failure, verdict, **place(call, course), gave_up=decision.reason)
@@ -321,6 +329,11 @@ class Attempts:
             raise
         course.backoff_s = self._clock.monotonic() - now
         course.waited_s += course.backoff_s
+
+    def _key_hint(self, call: Call) -> str:
+        provider = BY_NAME.get(call.target.endpoint.provider)
+        variable = self._key_env or (provider.key_env if provider else "")
+        return f"check {variable}" if variable else ""
 
     async def _pause(self, wait_s: float) -> None:
         if self._refusal is not None:
@@ -345,6 +358,7 @@ class Attempts:
         state: CallState,
         *,
         answer: Response | None = None,
+        value: Json = None,
         error: FanwiseError | None = None,
     ) -> None:
         served = bool(course.usage.input_tokens or course.usage.output_tokens)
@@ -353,7 +367,7 @@ class Attempts:
             state=state,
             model=call.request.model,
             label=call.label,
-            value=jsonable(answer.value) if answer else None,
+            value=value,
             response=kept(answer) if answer else {},
             error=ErrorInfo.of(error) if error else None,
             usage=course.usage,

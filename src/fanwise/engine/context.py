@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from fanwise.engine.work import Call, Drained, ItemWork, OnDelta
 from fanwise.errors import StateError
 from fanwise.models.rules import Rules
-from fanwise.models.structured import schema_of
 from fanwise.records import (
     NOTHING,
     CallIntent,
@@ -139,9 +138,9 @@ class Context:
             raise StateError(f"sample is {sample}", hint="samples are numbered 0, 1, 2, …")
         request = Request(
             model=model,
-            messages=_messages(messages),
+            messages=as_messages(messages),
             parameters=parameters,
-            schema=schema_of(schema) if schema is not None else None,
+            schema=run.schemas.of(schema) if schema is not None else None,
             endpoint=endpoint,
             body=body,
             version=version,
@@ -197,7 +196,8 @@ class Context:
         return await run.perform(record, function)
 
 
-def _messages(messages: Sequence[Message] | str) -> Sequence[Message]:
+def as_messages(messages: Sequence[Message] | str) -> Sequence[Message]:
+    """Messages as a sequence; one string is one message of the user."""
     if isinstance(messages, str):
         return (Message(role="user", content=messages),)
     return tuple(messages)

@@ -29,6 +29,7 @@ class Course:
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     usage: Usage = NO_USAGE
     transient_failures: int = 0
+    refusals: int = 0
     content_failures: int = 0
     waited_s: float = 0.0
     backoff_s: float = 0.0

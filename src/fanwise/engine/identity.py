@@ -29,7 +29,10 @@ def jsonable(value: Any) -> Json:
     """
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
-    return orjson.loads(orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS))
+    try:
+        return orjson.loads(orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS))
+    except TypeError as error:
+        raise TypeError(str(error.__cause__ or error)) from None
 
 
 def _plain(value: Any) -> Any:

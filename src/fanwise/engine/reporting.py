@@ -39,7 +39,7 @@ def report_from(reader: JournalReader) -> Report:
     return build_report(
         reader.run,
         reader.counters(),
-        reader.sessions(),
+        sessions=reader.sessions(),
         calls=reader.calls(),
         items=reader.items(),
     )

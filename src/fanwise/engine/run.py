@@ -17,6 +17,7 @@ from fanwise.engine.work import Call, Drained, ItemWork, OnDelta
 from fanwise.engine.workers import Crew, Item
 from fanwise.errors import CallError, FanwiseError, JournalError, StateError
 from fanwise.models.identity import content_key
+from fanwise.models.schemas import Schemas
 from fanwise.records import CallRecord, Json, Request
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Run:
         self.caller = parts.caller
         self.progress = parts.progress
         self.recognition = parts.recognition
+        self.schemas = Schemas()
         self.repeat_ambiguous = parts.repeat_ambiguous
         self._crews: list[Crew] = []
         self._unfinished = False

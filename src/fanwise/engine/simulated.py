@@ -65,13 +65,18 @@ class Simulated:
                     self._providers[name] = await self._start(name)
 
     async def _start(self, name: str) -> SimulatedProvider:
-        from fanwise.simulator.answers import answers_by_schema
         from fanwise.simulator.profile import named_profile
         from fanwise.simulator.server import SimulatedProvider
 
         profile = self._profile if self._profile is not None else named_profile(name)
-        provider = SimulatedProvider(profile, answer=answers_by_schema(self._rules))
+        provider = SimulatedProvider(profile, answer=self._answer)
         return await self._stack.enter_async_context(provider)
+
+    def _answer(self, request: Request) -> Json:
+        from fanwise.simulator.answers import computed_answer
+
+        rules = self._rules.get(request.schema.name) if request.schema is not None else None
+        return computed_answer(request) if rules is None else rules(request)
 
     def endpoint(self, model: str) -> Endpoint:
         """The endpoint of a started provider."""
