@@ -3,6 +3,7 @@
 FanwiseError                 code (stable), hint (how to mend it)
 ├ UsageError                 nothing was spent
 │   ├ ConfigError            a setting, a name, a file or an input row is wrong
+│   │   └ InputError         a file or a row of it; names source, line and byte offset
 │   ├ PlanError              the work as described cannot be run
 │   └ StateError             a right call at the wrong time
 ├ CallError                  one call failed: provider, model, attempt, status, retry_after_s
@@ -64,6 +65,39 @@ class ConfigError(UsageError):
     """A setting, a name, a file or an input row is wrong; nothing was spent."""
 
     code = "config"
+
+
+class InputError(ConfigError):
+    """A file, or a row of it, cannot be read as it stands; nothing was spent on it.
+
+    Args:
+        message: What is wrong, without the place.
+        hint: How to mend it.
+        source: The file as its reader was given it.
+        line: The line, 1-based, where there is one.
+        offset: The byte's offset in the file, 0-based, where it is known.
+    """
+
+    code = "input"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        source: str = "",
+        line: int | None = None,
+        offset: int | None = None,
+    ) -> None:
+        places = [source] if source else []
+        if line is not None:
+            places.append(f"line {line}")
+        if offset is not None:
+            places.append(f"byte {offset}")
+        super().__init__(f"{', '.join(places)}: {message}" if places else message, hint=hint)
+        self.source = source
+        self.line = line
+        self.offset = offset
 
 
 class PlanError(UsageError):

@@ -1,1 +1,45 @@
-"""Text and rows out of files."""
+"""Text and rows out of files. Names load their module when they are first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fanwise.documents.identity import identified, row_id
+    from fanwise.documents.mail import MailMessage, read_mail
+    from fanwise.documents.row import Row, batch_kind
+    from fanwise.documents.rows import read_rows
+    from fanwise.documents.threads import Conversation, MailIndex, conversations
+
+_HOMES = {
+    "Row": "row",
+    "read_rows": "rows",
+    "batch_kind": "row",
+    "identified": "identity",
+    "row_id": "identity",
+    "MailMessage": "mail",
+    "read_mail": "mail",
+    "Conversation": "threads",
+    "MailIndex": "threads",
+    "conversations": "threads",
+}
+
+__all__ = [
+    "Conversation",
+    "MailIndex",
+    "MailMessage",
+    "Row",
+    "batch_kind",
+    "conversations",
+    "identified",
+    "read_mail",
+    "read_rows",
+    "row_id",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
