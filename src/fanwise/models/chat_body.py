@@ -9,6 +9,7 @@ import orjson
 
 from fanwise.errors import PlanError
 from fanwise.models.json_bytes import json_bytes
+from fanwise.models.json_schema import is_strict
 from fanwise.records import Message, Request, Schema
 
 _OURS = frozenset({"model", "messages", "stream", "stream_options"})
@@ -86,24 +87,6 @@ def encode_schema(schema: Schema) -> bytes:
             },
         }
     )
-
-
-def is_strict(definition: Any) -> bool:
-    """Whether a JSON Schema keeps to OpenAI's strict subset: every object closed, all required.
-
-    Source: https://platform.openai.com/docs/guides/structured-outputs, "Supported schemas".
-    """
-    if isinstance(definition, Mapping):
-        node = cast("Mapping[str, Any]", definition)
-        if "properties" in node or node.get("type") == "object":
-            names = set(node.get("properties", ()))
-            closed = node.get("additionalProperties") is False
-            if not closed or names != set(node.get("required", ())):
-                return False
-        return all(is_strict(part) for part in node.values())
-    if isinstance(definition, Sequence) and not isinstance(definition, (str, bytes)):
-        return all(is_strict(part) for part in cast("Sequence[Any]", definition))
-    return True
 
 
 def request_from_chat_body(body: Mapping[str, Any]) -> Request:
