@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from fanwise.engine.opening import OpenRun
     from fanwise.journal.home import Home
     from fanwise.journal.memory import Journal
+    from fanwise.journal.memory_home import MemoryHome
 
 
-def assemble(stack: AsyncExitStack, options: OpenRun, home: Home, journal: Journal) -> Parts:
+def assemble(
+    stack: AsyncExitStack, options: OpenRun, home: Home | MemoryHome, journal: Journal
+) -> Parts:
     """Makes what a run needs; what has to be closed is pushed on the stack."""
     clock = options.clock
     transport = _LazyTransport()

@@ -68,7 +68,7 @@ class Attempts:
         journal: Where intents and outcomes go.
         retry: The policy.
         timeouts: Deadlines of one attempt.
-        total_s: Deadline of a whole call in seconds, waits included.
+        total_s: Deadline of a call in seconds from its first send, retries and waits included.
         prices: What tokens cost.
         progress: Who is told.
         clock: Time.
@@ -123,9 +123,7 @@ class Attempts:
             asyncio.CancelledError: The caller left. A send under way was closed, and is listed as
                 ambiguous, since it may have been paid for.
         """
-        course = Course(
-            started_at=self._clock.wall(), deadline=self._clock.monotonic() + self._total_s
-        )
+        course = Course(started_at=self._clock.wall())
         if self._refusal is not None:
             raise self._refusal
         if call.target.pool.dead is not None:
@@ -160,6 +158,8 @@ class Attempts:
                 await self._settle(call, course, "failed", error=error)
             raise
         course.waited_s += permit.queued_s
+        if not course.intended and not math.isinf(self._total_s):
+            course.deadline = self._clock.monotonic() + self._total_s
         return permit
 
     async def _intend(self, call: Call, course: Course, permit: Permit) -> None:

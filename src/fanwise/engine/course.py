@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +26,7 @@ class Course:
     """How a call has gone so far."""
 
     started_at: float
-    deadline: float
+    deadline: float = math.inf
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     usage: Usage = NO_USAGE
     transient_failures: int = 0

@@ -131,8 +131,12 @@ class ItemRunner:
             cached=work.cached,
         )
         known = before == "succeeded" and state == "succeeded" and not work.sent
-        if known:
-            run.recognition.known(item.position)
-        else:
+        if not work.judged:
+            work.judged = True
+            if known:
+                run.recognition.known(item.position)
+            else:
+                run.recognition.neutral(item.position)
+        if not known:
             await run.journal.finish_item(record)
         run.progress.item_finished(record, replaces=before)

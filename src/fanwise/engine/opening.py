@@ -18,6 +18,7 @@ from fanwise.engine.run import Run
 from fanwise.engine.sampling import Sampler
 from fanwise.errors import ConfigError, FanwiseError, JournalError
 from fanwise.journal.home import Home, open_home
+from fanwise.journal.memory_home import MemoryHome
 from fanwise.limits.settings import Limits
 from fanwise.records import NOTHING, Json, Request, Response, RunSpec, RunStatus, Timeouts
 from fanwise.retry.policy import Retry
@@ -47,7 +48,7 @@ class OpenRun:
         limits: Concurrency (20 by default), requests and tokens a minute, for each quota pool.
         retry: How failures are met.
         timeouts: Deadlines of one attempt.
-        total_s: Deadline of a whole call in seconds, waits included.
+        total_s: Deadline of a call in seconds from its first send, retries and waits included.
         base_url: Where ``openai/…`` models are served, if not at OpenAI.
         api_key_env: Name of the environment variable that holds the key.
         models: Models of the caller's own, by name: any ``async (Request) -> Response``.
@@ -66,7 +67,7 @@ class OpenRun:
 
     name: str
     _: KW_ONLY
-    journal: str | Path | Home | None = None
+    journal: str | Path | Home | MemoryHome | None = None
     resume: str = "unfinished"
     run_id: str | None = None
     command: str = ""
@@ -111,8 +112,12 @@ class OpenRun:
         await self._stack.__aexit__(kind, error, trace)
 
     async def _open(self, stack: AsyncExitStack) -> Run:
-        home = self.journal if isinstance(self.journal, Home) else open_home(self.journal)
-        journal = await asyncio.to_thread(self._journal, home)
+        given = self.journal
+        home = open_home(given) if given is None or isinstance(given, (str, Path)) else given
+        if isinstance(home, MemoryHome):
+            journal = self._journal(home)
+        else:
+            journal = await asyncio.to_thread(self._journal, home)
         closing = _Closing(journal)
         stack.push_async_exit(closing.close)
         parts = assemble(stack, self, home, journal)
@@ -129,7 +134,7 @@ class OpenRun:
         stack.push_async_callback(sampler.stop)
         return run
 
-    def _journal(self, home: Home) -> Journal:
+    def _journal(self, home: Home | MemoryHome) -> Journal:
         found: str | None = None
         if self.resume == "unfinished":
             if self.run_id is None:

@@ -73,10 +73,12 @@ class Recognition:
         if seen and self._known < _SHARE * seen:
             raise self._error(seen)
 
-    def source_ended(self) -> None:
-        """No further item comes: judges by what was seen."""
-        self._undecided = 0
-        self._tell()
+    def source_ended(self, items: int) -> None:
+        """There are so many items and no more: the sample cannot be larger than that."""
+        if items < self._sample:
+            self._undecided -= self._sample - items
+            self._sample = items
+            self._tell()
 
     def _decide(self) -> None:
         self._undecided -= 1

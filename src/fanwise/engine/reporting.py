@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from fanwise.journal.memory_home import MemoryHome
 from fanwise.progress.report import Report, build_report
 
 if TYPE_CHECKING:
@@ -12,12 +13,15 @@ if TYPE_CHECKING:
     from fanwise.journal.memory import Journal, JournalReader
 
 
-async def report_of(home: Home, journal: Journal) -> Report:
+async def report_of(home: Home | MemoryHome, journal: Journal) -> Report:
     """The report of an open run as of its last durable commit; read in a thread."""
-    return await asyncio.to_thread(read_report, home, journal.run.run_id)
+    run_id = journal.run.run_id
+    if isinstance(home, MemoryHome):
+        return read_report(home, run_id)
+    return await asyncio.to_thread(read_report, home, run_id)
 
 
-def read_report(home: Home, run_id: str) -> Report:
+def read_report(home: Home | MemoryHome, run_id: str) -> Report:
     """The report of any run, live or ended.
 
     Args:

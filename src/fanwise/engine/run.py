@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fanwise.engine.simulated import Simulated
     from fanwise.journal.home import Home
     from fanwise.journal.memory import Journal
+    from fanwise.journal.memory_home import MemoryHome
     from fanwise.limits.settings import Limits
     from fanwise.models.rules import Rules
     from fanwise.progress.live import Progress, Snapshot
@@ -42,7 +43,7 @@ _LONGEST_KEY = 200
 class Parts:
     """What a run is put together from; :mod:`fanwise.engine.opening` does it."""
 
-    home: Home
+    home: Home | MemoryHome
     journal: Journal
     clock: Clock
     pools: Pools
@@ -180,7 +181,7 @@ class Run:
             close = getattr(chunks, "aclose", None)
             if close is not None:
                 await close()
-        self.recognition.source_ended()
+        self.recognition.source_ended(position)
         if known_total is None:
             self.progress.set_total(position)
 

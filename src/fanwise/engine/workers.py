@@ -79,11 +79,12 @@ class Crew:
         self.source_waiting = False
         self.error: BaseException | None = None
         self.taken = 0
+        self._handled = 0
 
     @property
     def exhausted(self) -> bool:
         """Whether the source has ended and every item of it was handled."""
-        return self._source_ended and not self._workers and not self._backlog
+        return self._source_ended and not self._backlog and self._handled == self.taken
 
     def start(self) -> None:
         """Starts the pump; the workers follow as items come."""
@@ -120,7 +121,7 @@ class Crew:
 
     async def end(self) -> None:
         """Cancels what still runs and waits until all of it has ended."""
-        self._stopping = True
+        self.stop()
         for task in list(self._tasks):
             task.cancel()
         while self._tasks:
@@ -137,12 +138,12 @@ class Crew:
                 finally:
                     self.source_waiting = False
                 for item in chunk:
+                    if self._stopping:
+                        break
                     self._backlog.append(item)
                     self._dispatch()
                     while len(self._backlog) >= _BACKLOG and not self._stopping:
                         await self._demand()
-                    if self._stopping:
-                        break
         finally:
             close = getattr(self._items, "aclose", None)
             if close is not None:
@@ -206,6 +207,7 @@ class Crew:
                     self._wake_pump()
                 outcome = await self._handle(item)
                 if outcome is not None:
+                    self._handled += 1
                     while len(self._done) >= self._buffer:
                         await self._space()
                     self._done.append(outcome)

@@ -61,7 +61,7 @@ def test_a_source_shorter_than_the_sample_is_judged_at_its_end() -> None:
             guard.known(position)
         await asyncio.sleep(0)
         assert not waiting.done()
-        guard.source_ended()
+        guard.source_ended(4)
         with pytest.raises(Unrecognised, match="knows 3"):
             await waiting
 
