@@ -35,12 +35,14 @@ class HttpRequest:
 class Exchange:
     """The answer's side of one request: one whole answer, or a head and pieces of a body."""
 
-    __slots__ = ("_chunked", "_keep_alive", "_transport", "begun")
+    __slots__ = ("_bare", "_keep_alive", "_transport", "begun")
 
-    def __init__(self, transport: asyncio.Transport, *, keep_alive: bool) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, *, keep_alive: bool, bare: bool = False
+    ) -> None:
         self._transport = transport
         self._keep_alive = keep_alive
-        self._chunked = False
+        self._bare = bare
         self.begun = False
 
     def respond(
@@ -55,11 +57,12 @@ class Exchange:
             promise: The Content-Length to state; the body's length if omitted.
         """
         length = len(body) if promise is None else promise
-        self._write(_head(status, headers, f"content-length: {length}", self._keep_alive) + body)
+        head = _head(status, headers, f"content-length: {length}", self._keep_alive)
+        # An answer to HEAD states the length of a body that it does not have.
+        self._write(head if self._bare else head + body)
 
     def begin(self, status: int, *, headers: Mapping[str, str]) -> None:
         """Writes the head of an answer that comes in chunks."""
-        self._chunked = True
         self._write(_head(status, headers, "transfer-encoding: chunked", self._keep_alive))
 
     def send(self, piece: bytes) -> None:
@@ -163,7 +166,8 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(400, "Upgrades are not offered")
+            # The offer is declined by answering over HTTP/1.1; what follows would not be that.
+            self._broken = True
         except httptools.HttpParserError as error:
             # A callback that refused has said so already; this is what the parser makes of it.
             self._refuse(400, f"This is not HTTP: {error}")
@@ -206,8 +210,7 @@ class Connection(asyncio.Protocol):
             headers=self._headers,
             body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
         )
-        # An answer to HEAD has no body; closing after it spares a second way of writing one.
-        keep_alive = self._parser.should_keep_alive() and request.method != "HEAD"
+        keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
         self._waiting.append((request, keep_alive))
         self._start()
         if len(self._waiting) > _MAX_PIPELINED:
@@ -230,7 +233,8 @@ class Connection(asyncio.Protocol):
     async def _answer(self, request: HttpRequest, keep_alive: bool) -> None:
         transport = self._transport
         assert transport is not None
-        await self._service.handle(request, Exchange(transport, keep_alive=keep_alive))
+        exchange = Exchange(transport, keep_alive=keep_alive, bare=request.method == "HEAD")
+        await self._service.handle(request, exchange)
         if not keep_alive:
             transport.close()
         elif self._waiting and not transport.is_closing():
