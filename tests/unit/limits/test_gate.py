@@ -1,0 +1,103 @@
+"""What refusals do to the pool, as plain values."""
+
+import pytest
+
+from fanwise.limits.gate import Gate, says_exhausted
+
+
+def refuse(gate, *, now, sent_at=None, epoch=None, retry_after_s=None, exhausted=False):
+    return gate.refused(
+        epoch=gate.epoch if epoch is None else epoch,
+        sent_at=now if sent_at is None else sent_at,
+        now=now,
+        retry_after_s=retry_after_s,
+        exhausted=exhausted,
+    )
+
+
+def test_a_first_refusal_closes_the_pool_for_a_second_at_most():
+    assert refuse(Gate(), now=10, retry_after_s=30).closed_until == 11
+    assert refuse(Gate(), now=10, retry_after_s=0.2).closed_until == pytest.approx(10.2)
+
+
+def test_a_burst_of_refusals_from_one_mistake_counts_once():
+    first = refuse(Gate(), now=10, retry_after_s=30)
+    gate = first
+    for late in range(100):
+        gate = refuse(gate, epoch=0, sent_at=9.9, now=10 + late / 100, retry_after_s=30)
+    assert gate == first
+
+
+def test_a_refusal_right_after_the_gate_opened_means_the_whole_retry_after():
+    gate = refuse(Gate(), now=10, retry_after_s=30)
+    gate = refuse(gate, sent_at=11.0, now=14.0, retry_after_s=27)
+    assert gate.closed_until == 14 + 27
+
+
+def test_a_refusal_much_later_is_a_new_mistake():
+    gate = refuse(Gate(), now=10, retry_after_s=30)
+    gate = gate.served(epoch=gate.epoch)
+    gate = refuse(gate, sent_at=12.5, now=12.6, retry_after_s=30)
+    assert gate.closed_until == pytest.approx(13.6)
+
+
+def test_no_retry_after_closes_the_pool_for_more_than_two_minutes():
+    gate = refuse(Gate(), now=0, retry_after_s=1e9, exhausted=True)
+    assert gate.closed_until == 120
+
+
+def test_an_exhausted_quota_is_believed_at_once():
+    assert refuse(Gate(), now=0, retry_after_s=30, exhausted=True).closed_until == 30
+
+
+def test_without_a_retry_after_the_wait_doubles_until_something_is_served():
+    gate, waits = Gate(), []
+    for _ in range(10):
+        gate = refuse(gate, now=1000.0 * gate.epoch)
+        waits.append(gate.closed_until - 1000.0 * (gate.epoch - 1))
+    assert waits == [0.25, 0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    gate = refuse(gate.served(epoch=gate.epoch), now=1e6)
+    assert gate.closed_until == 1e6 + 0.25
+
+
+def test_an_answer_of_an_older_epoch_does_not_end_the_row():
+    gate = refuse(refuse(Gate(), now=0), now=10)
+    assert gate.served(epoch=gate.epoch - 1).strikes == 2
+
+
+@pytest.mark.parametrize("asked", [0.0, 0.001])
+def test_a_server_that_says_now_and_refuses_again_is_not_hammered(asked):
+    gate = Gate()
+    for _ in range(8):
+        gate = refuse(gate, now=100.0 * gate.epoch, retry_after_s=asked)
+    assert gate.closed_until - 700 >= 16
+
+
+def test_a_later_opening_is_never_brought_forward():
+    gate = refuse(Gate(), now=0, retry_after_s=60, exhausted=True)
+    gate = refuse(gate, now=1, retry_after_s=0.5)
+    assert gate.closed_until == 60
+
+
+@pytest.mark.parametrize(
+    ("headers", "exhausted"),
+    [
+        ({}, False),
+        ({"x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "6s"}, False),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6s"}, True),
+        ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1m2s"}, True),
+        ({"x-ratelimit-remaining-requests": "0"}, False),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "0"}, False),
+        ({"x-ratelimit-remaining-requests": "-1", "x-ratelimit-reset-requests": "-1"}, False),
+        (
+            {
+                "x-ratelimit-remaining-requests": "0",
+                "x-ratelimit-remaining-tokens": "0",
+                "x-ratelimit-reset-tokens": "2s",
+            },
+            True,
+        ),
+    ],
+)
+def test_only_a_zero_with_a_time_says_that_nothing_is_left(headers, exhausted):
+    assert says_exhausted(headers) is exhausted

@@ -1,0 +1,51 @@
+import math
+
+import pytest
+
+from fanwise.errors import ConfigError
+from fanwise.limits.settings import Limits
+
+
+def test_unknown_and_unlimited_quotas_hold_nothing_back():
+    assert list(Limits(rpm=None, tpm=math.inf).quotas()) == []
+
+
+def test_every_stated_quota_becomes_one():
+    limits = Limits(rpm=60, tpm=1000, input_tpm=500, output_tpm=200, burst_s=2)
+    assert [(q.dimension, q.per_minute, q.burst_s) for q in limits.quotas()] == [
+        ("requests", 60, 2),
+        ("tokens", 1000, 2),
+        ("input_tokens", 500, 2),
+        ("output_tokens", 200, 2),
+    ]
+
+
+def test_tokens_are_counted_only_where_a_quota_asks_for_them():
+    assert not Limits(rpm=60).counts_tokens
+    assert Limits(output_tpm=60).counts_tokens
+
+
+def test_concurrency_may_be_unlimited():
+    assert Limits(concurrency=math.inf).concurrency == math.inf
+
+
+@pytest.mark.parametrize("value", [0, -3, 2.5, True, "adaptive", math.nan, None])
+def test_an_impossible_concurrency_is_refused_with_its_value_and_a_remedy(value):
+    with pytest.raises(ConfigError) as caught:
+        Limits(concurrency=value)
+    assert repr(value) in caught.value.message
+    assert "1 or more" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["rpm", "tpm", "input_tpm", "output_tpm"])
+@pytest.mark.parametrize("value", [0, -1.5, math.nan, "60", True])
+def test_an_impossible_quota_is_refused_by_name(name, value):
+    with pytest.raises(ConfigError) as caught:
+        Limits(**{name: value})
+    assert f"{name}={value!r}" in caught.value.message
+    assert "above 0" in caught.value.hint
+
+
+def test_an_impossible_burst_is_refused():
+    with pytest.raises(ConfigError, match="burst"):
+        Limits(burst_s=-1)
