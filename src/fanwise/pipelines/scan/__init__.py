@@ -1,0 +1,1 @@
+"""Tracking numbers out of mail: supplier, carrier, number, order, date."""

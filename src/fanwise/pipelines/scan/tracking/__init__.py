@@ -1,0 +1,1 @@
+"""Tracking numbers in text: formats, check digits, and the words around a number."""
