@@ -99,6 +99,13 @@ def unpack_key(packed: bytes) -> str:
     return packed.lstrip(_TEXT_KEY).decode(errors="surrogatepass")
 
 
+def unpack_hex(packed: str) -> str:
+    """As :func:`unpack_key`, from the packed key in hexadecimal digits of either case."""
+    if len(packed) == 2 * _RAW_KEY_BYTES:
+        return packed.lower()
+    return unpack_key(bytes.fromhex(packed))
+
+
 # calls
 
 
@@ -109,9 +116,11 @@ def dump_intent(intent: CallIntent) -> str:
 
 def dump_call(record: CallRecord) -> str:
     """A call's end, without its key, state and resends (they are columns)."""
-    document: dict[str, Any] = {"model": record.model, "started_at": record.started_at}
-    if record.label:
-        document["label"] = record.label
+    document: dict[str, Any] = {
+        "model": record.model,
+        "label": record.label,
+        "started_at": record.started_at,
+    }
     if record.value is not None:
         document["value"] = record.value
     if record.response:

@@ -27,7 +27,8 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = "0001"
+VERSIONS = ("0001",)  # oldest first; each but the first has its migration
+VERSION = VERSIONS[-1]
 APPLICATION_ID = 0x46414E57  # "FANW": how `file` and we tell a journal from another database
 SPAN = 1 << 40
 # SQLite takes a key for its row number, the only key without an index of its own, only when
@@ -121,4 +122,20 @@ events = Table(
         sqlite_where=text("item IS NOT NULL"),
         postgresql_where=text("item IS NOT NULL"),
     ),
+)
+
+# The cross-run cache: tables of its own, in a file of their own; losing them does no harm. Their
+# name carries their version, an older cache is simply not found.
+cache_metadata = MetaData()
+
+cache = Table(
+    "cache_1",
+    cache_metadata,
+    # A rowid of SQLite's own keeps the rows in order of time; this key is an index beside.
+    Column("content_key", LargeBinary, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("sample", Integer, primary_key=True),
+    Column("written_at", Float(53), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("record", Text, nullable=False),
 )

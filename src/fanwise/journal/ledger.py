@@ -1,0 +1,343 @@
+"""How a group of writes becomes rows: what is new, what replaces what, and what it all adds up to.
+
+No SQL and no waiting here. What the rows of earlier groups say is asked of a :class:`Lookup`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from fanwise.journal import codec
+from fanwise.journal.tally import Tally
+from fanwise.records import CallKey, CallRecord, CallState, ItemRecord, ItemState
+
+Reference: TypeAlias = tuple[str, int]  # content key and sample: a call within its item
+
+_MOST_KNOWN = 4096
+
+
+# what is handed in
+
+
+class Intend(NamedTuple):
+    """A call is about to be sent."""
+
+    key: CallKey
+    intent: str
+    request: bytes
+
+
+class Settle(NamedTuple):
+    """A call has ended."""
+
+    call: CallRecord
+    record: str
+
+
+class Finish(NamedTuple):
+    """An item has ended."""
+
+    item: ItemRecord
+    record: str
+
+
+class Note(NamedTuple):
+    """A control event."""
+
+    kind: str
+    at: float
+    record: str
+
+
+class Account(NamedTuple):
+    """The session's account of time."""
+
+    document: str
+
+
+class Close(NamedTuple):
+    """The session ends; nothing comes after it."""
+
+    status: str
+
+
+Write: TypeAlias = Intend | Settle | Finish | Note | Account | Close
+
+
+# what is looked up
+
+
+class FoundCall(NamedTuple):
+    """A call as its rows have it; no outcome means ``sending`` and an empty record."""
+
+    item: int
+    content_key: str
+    sample: int
+    call: int
+    resends: int
+    state: CallState
+    record: str
+
+
+class FoundEnd(NamedTuple):
+    """An item's end in force."""
+
+    item: int
+    event: int
+    state: ItemState
+    cached: bool
+
+
+class Lookup(Protocol):
+    """Asks the rows that earlier groups wrote."""
+
+    def items(self, names: Collection[str]) -> Sequence[tuple[str, int]]:
+        """Names and row ids of those that are known."""
+        ...
+
+    def calls(self, items: Collection[int]) -> Sequence[FoundCall]:
+        """All calls of these items."""
+        ...
+
+    def ends(self, items: Collection[int]) -> Sequence[FoundEnd]:
+        """The ends in force of these items."""
+        ...
+
+
+# what is written
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of one group, in the order of the tables' columns."""
+
+    items: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
+    calls: dict[int, tuple[Any, ...]] = field(default_factory=dict[int, tuple[Any, ...]])
+    outcomes: dict[int, tuple[Any, ...]] = field(default_factory=dict[int, tuple[Any, ...]])
+    requests: dict[str, tuple[Any, ...]] = field(default_factory=dict[str, tuple[Any, ...]])
+    events: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
+    superseded: list[int] = field(default_factory=list[int])
+    account: str | None = None
+    status: str | None = None
+
+
+class _Call:
+    __slots__ = ("id", "record", "resends", "state")
+
+    def __init__(self, number: int, resends: int, state: CallState, record: str) -> None:
+        self.id = number
+        self.resends = resends
+        self.state: CallState = state
+        self.record = record
+
+
+class _Item:
+    __slots__ = ("calls", "end", "ended", "id")
+
+    def __init__(self, number: int) -> None:
+        self.id = number
+        self.calls: dict[Reference, _Call] = {}
+        self.end: FoundEnd | None = None
+        self.ended = False
+
+
+class OpenCalls:
+    """Which calls have an intent and no outcome, and the lowest of them."""
+
+    __slots__ = ("_heap", "_ids")
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+        self._heap: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, call: int) -> None:
+        """The call is open; may be told twice."""
+        if call not in self._ids:
+            self._ids.add(call)
+            heapq.heappush(self._heap, call)
+
+    def discard(self, call: int) -> None:
+        """The call is not open any more; may be told twice."""
+        self._ids.discard(call)
+
+    def lowest(self, otherwise: int) -> int:
+        """The lowest open call; ``otherwise`` where none is open."""
+        while self._heap and self._heap[0] not in self._ids:
+            heapq.heappop(self._heap)
+        return self._heap[0] if self._heap else otherwise
+
+
+@dataclass(slots=True, kw_only=True)
+class Ledger:
+    """What the one writer of a run knows of its rows without asking.
+
+    Args:
+        run: The run's number: 0 in a file of its own.
+        base: Keys of this run are above it.
+        pack: A content key in the form the database takes.
+        tally: The run's totals.
+        next_item, next_call, next_request, next_event: The keys to be given next.
+    """
+
+    run: int
+    base: int
+    pack: Any
+    tally: Tally
+    next_item: int
+    next_call: int
+    next_request: int
+    next_event: int
+    open: OpenCalls = field(default_factory=OpenCalls)
+    _known: dict[str, _Item] = field(default_factory=dict[str, _Item])
+
+    def apply(self, writes: Sequence[Write], lookup: Lookup) -> tuple[Rows, list[Any]]:
+        """The rows that a group of writes makes, and each write's result.
+
+        The ledger is then ahead of the database until the rows are committed; where they are not,
+        it must be thrown away.
+        """
+        rows = Rows()
+        names = dict.fromkeys(name for write in writes if (name := _name(write)) is not None)
+        self._meet(names, rows, lookup)
+        results: list[Any] = []
+        for write in writes:
+            result = None
+            if isinstance(write, Intend):
+                self._intend(write, rows)
+            elif isinstance(write, Settle):
+                self._settle(write, rows)
+            elif isinstance(write, Finish):
+                result = self._finish(write, rows)
+            elif isinstance(write, Note):
+                row = (self.next_event, write.kind, write.at, None, None, 1, write.record)
+                result = self._event(row, rows)
+            elif isinstance(write, Account):
+                rows.account = write.document
+            else:
+                rows.status = write.status
+            results.append(result)
+        self._forget(names)
+        return rows, results
+
+    def _meet(self, names: Collection[str], rows: Rows, lookup: Lookup) -> None:
+        strange = [name for name in names if name not in self._known]
+        if not strange:
+            return
+        found = dict(lookup.items(strange))
+        for name in strange:
+            number = found.get(name)
+            if number is None:
+                number = self.next_item
+                self.next_item += 1
+                rows.items.append((number, self.run, name))
+            self._known[name] = _Item(number)
+        if found:
+            by_number = {number: self._known[name] for name, number in found.items()}
+            for call in lookup.calls(by_number):
+                by_number[call.item].calls[call.content_key, call.sample] = _Call(
+                    call.call, call.resends, call.state, call.record
+                )
+            for end in lookup.ends(by_number):
+                by_number[end.item].end = end
+
+    def _intend(self, write: Intend, rows: Rows) -> None:
+        key = write.key
+        item = self._known[key.item_id]
+        item.ended = False
+        call = item.calls.get((key.content_key, key.sample))
+        if call is None:
+            call = self._new_call(item, key)
+        else:
+            self._reopen(key, call, rows)
+        self.open.add(call.id)
+        packed = self.pack(key.content_key)
+        rows.calls[call.id] = (call.id, item.id, packed, key.sample, call.resends, write.intent)
+        if write.request and key.content_key not in rows.requests:
+            request = self.next_request
+            self.next_request += 1
+            rows.requests[key.content_key] = (request, self.run, packed, write.request)
+
+    def _reopen(self, key: CallKey, call: _Call, rows: Rows) -> None:
+        if call.state == "ambiguous":
+            call.resends += 1
+            self.tally.ambiguous += 1
+        if call.record or call.state != "sending":
+            old = _load(key, call)
+            self.tally.end(old, call.state, sign=-1)
+            call.state, call.record = "sending", codec.dump_spent(old)
+            self.tally.end(_load(key, call), call.state)
+            rows.outcomes[call.id] = (call.id, call.state, call.record)
+
+    def _settle(self, write: Settle, rows: Rows) -> None:
+        record = write.call
+        key = record.key
+        item = self._known[key.item_id]
+        item.ended = False
+        call = item.calls.get((key.content_key, key.sample))
+        if call is None:
+            call = self._new_call(item, key)
+            packed = self.pack(key.content_key)
+            rows.calls[call.id] = (call.id, item.id, packed, key.sample, 0, "")
+        elif call.record or call.state != "sending":
+            self.tally.end(_load(key, call), call.state, sign=-1)
+        call.state, call.record = record.state, write.record
+        self.tally.end(record, record.state)
+        if record.state == "sending":
+            self.open.add(call.id)
+        else:
+            self.open.discard(call.id)
+        rows.outcomes[call.id] = (call.id, record.state, write.record)
+
+    def _new_call(self, item: _Item, key: CallKey) -> _Call:
+        call = item.calls[key.content_key, key.sample] = _Call(self.next_call, 0, "sending", "")
+        self.next_call += 1
+        self.tally.calls += 1
+        return call
+
+    def _finish(self, write: Finish, rows: Rows) -> int:
+        record = write.item
+        item = self._known[record.item_id]
+        if item.end is not None:
+            self.tally.item(item.end.state, cached=item.end.cached, sign=-1)
+            rows.superseded.append(item.end.event)
+        self.tally.item(record.state, cached=record.cached)
+        item.end = FoundEnd(item.id, self.next_event, record.state, record.cached)
+        item.ended = True
+        kind = f"item.{record.state}"
+        place = record.position
+        row = (self.next_event, kind, record.ended_at, item.id, place, 1, write.record)
+        return self._event(row, rows)
+
+    def _event(self, row: tuple[Any, ...], rows: Rows) -> int:
+        rows.events.append(row)
+        self.next_event += 1
+        return self.next_event - 1 - self.base
+
+    def _forget(self, names: Collection[str]) -> None:
+        """Drops those of the items that have ended, and the oldest where too many never do."""
+        for name in names:
+            item = self._known.get(name)
+            if item is not None and item.ended:
+                del self._known[name]
+        while len(self._known) > _MOST_KNOWN:
+            self._known.pop(next(iter(self._known)))
+
+
+def _name(write: Write) -> str | None:
+    if isinstance(write, Intend):
+        return write.key.item_id
+    if isinstance(write, Settle):
+        return write.call.key.item_id
+    return write.item.item_id if isinstance(write, Finish) else None
+
+
+def _load(key: CallKey, call: _Call) -> CallRecord:
+    return codec.load_call(
+        key, state=call.state, resends=call.resends, intent="", record=call.record
+    )

@@ -1,0 +1,1 @@
+"""Alembic's environment for the journal; run by :mod:`fanwise.journal.upgrade`."""

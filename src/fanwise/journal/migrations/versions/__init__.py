@@ -1,0 +1,1 @@
+"""The journal's versions, one file each."""

@@ -1,0 +1,171 @@
+"""One thread that commits whatever is queued whenever it is free.
+
+There is no timer: while a commit is under way the next group gathers, so that the last commit's
+duration is the batching window. One caller alone waits for one commit, a thousand share it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+W = TypeVar("W")
+
+GROUP_SIZE = 500
+
+
+class Entry(Generic[W]):
+    """One piece of work on its way through the writer, and what came of it."""
+
+    __slots__ = ("error", "future", "result", "work")
+
+    def __init__(self, work: W, future: asyncio.Future[Any]) -> None:
+        self.work = work
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+Commit = Callable[[Sequence[Entry[W]]], None]
+
+
+class GroupWriter(Generic[W]):
+    """Hands work from an event loop to one thread, in groups, and brings the results back.
+
+    Used from one event loop at a time. A caller that is cancelled stops waiting; its work is
+    done all the same.
+
+    Args:
+        commit: Runs in the thread: does the work of a whole group and leaves a result or an error
+            in each entry. What it raises becomes the error of every entry.
+        name: The thread's name.
+        group_size: Most entries of one group.
+        queue_size: From this many entries on, :meth:`room` waits.
+    """
+
+    def __init__(
+        self,
+        commit: Commit[W],
+        *,
+        name: str,
+        group_size: int = GROUP_SIZE,
+        queue_size: int = 20_000,
+    ) -> None:
+        self._commit = commit
+        self._name = name
+        self._group_size = group_size
+        self._queue_size = queue_size
+        self._fresh: list[Entry[W]] = []  # handed in during this turn of the loop
+        self._queue: deque[Entry[W]] = deque()
+        self._wake = threading.Condition()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._stopping = False
+        self.groups = 0
+        self.entries = 0
+
+    def __repr__(self) -> str:
+        return (
+            f"<GroupWriter {self._name}: {self.backlog} queued, "
+            f"{self.entries} done in {self.groups} groups>"
+        )
+
+    @property
+    def backlog(self) -> int:
+        """Entries handed in that no group has taken up yet."""
+        return len(self._fresh) + len(self._queue)
+
+    @property
+    def full(self) -> bool:
+        """Whether :meth:`room` would wait."""
+        return self.backlog >= self._queue_size
+
+    async def room(self) -> None:
+        """Waits while the queue is full. Cancelled, nothing was handed in."""
+        while self.full:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
+
+    def submit(self, work: W) -> asyncio.Future[Any]:
+        """Hands in work; the future brings its result once the group is committed.
+
+        The hand-over happens once a turn of the loop: callers that the last group woke together
+        are together again in the next one.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self.flush()
+            self._loop = loop
+        entry = Entry(work, loop.create_future())
+        self._fresh.append(entry)
+        if len(self._fresh) == 1:
+            loop.call_soon(self.flush)
+        return entry.future
+
+    def flush(self) -> None:
+        """Hands over to the thread what was handed in during this turn of the loop."""
+        if not self._fresh:
+            return
+        fresh, self._fresh = self._fresh, []
+        with self._wake:
+            self._queue.extend(fresh)
+            self._wake.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread after what is queued, and waits for it. For a closed or idle writer."""
+        self.flush()
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                while not self._queue and not self._stopping:
+                    self._wake.wait()
+                if not self._queue:
+                    return
+                size = min(len(self._queue), self._group_size)
+                group = [self._queue.popleft() for _ in range(size)]
+            try:
+                self._commit(group)
+            except BaseException as error:  # noqa: BLE001  (whatever it is, its callers must know)
+                for entry in group:
+                    entry.error = error
+            self.groups += 1
+            self.entries += size
+            self._bring_back(group)
+
+    def _bring_back(self, group: list[Entry[W]]) -> None:
+        while group:
+            loop = group[0].future.get_loop()
+            own = [entry for entry in group if entry.future.get_loop() is loop]
+            group = [entry for entry in group if entry.future.get_loop() is not loop]
+            try:
+                loop.call_soon_threadsafe(self._resolve, own)
+            except RuntimeError:  # the loop is closed: nobody waits any more, the work is done
+                continue
+
+    def _resolve(self, group: Sequence[Entry[W]]) -> None:
+        for entry in group:
+            future = entry.future
+            if future.done():
+                continue
+            if entry.error is None:
+                future.set_result(entry.result)
+            else:
+                future.set_exception(entry.error)
+        while self._waiting and not self.full:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
