@@ -23,7 +23,7 @@ class Gate:
 
     Args:
         epoch: Number of the current epoch.
-        strikes: Epochs refused in a row with nothing served between them.
+        strikes: Epochs refused in a row of which nothing was served.
         closed_until: The instant at which the gate opens, on the limiter's clock.
         trial_until: A refusal of something sent before this instant means that the wait before it
             was too short.
@@ -73,10 +73,13 @@ class Gate:
         )
 
     def served(self, *, epoch: int) -> Gate:
-        """The gate after a served answer: one of the current epoch ends a row of refusals."""
-        if not self.strikes or epoch != self.epoch:
-            return self
-        return replace(self, strikes=0)
+        """The gate after a served answer of an epoch.
+
+        Refusals come back sooner than answers do, so an answer often belongs to an epoch that was
+        refused in part: it takes that epoch and all before it out of the row of strikes.
+        """
+        strikes = max(0, min(self.strikes, self.epoch - epoch - 1))
+        return self if strikes == self.strikes else replace(self, strikes=strikes)
 
 
 def says_exhausted(headers: Mapping[str, str]) -> bool:

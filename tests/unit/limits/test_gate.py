@@ -60,9 +60,12 @@ def test_without_a_retry_after_the_wait_doubles_until_something_is_served():
     assert gate.closed_until == 1e6 + 0.25
 
 
-def test_an_answer_of_an_older_epoch_does_not_end_the_row():
-    gate = refuse(refuse(Gate(), now=0), now=10)
-    assert gate.served(epoch=gate.epoch - 1).strikes == 2
+def test_an_answer_takes_its_own_epoch_and_all_before_it_out_of_the_row():
+    gate = Gate()
+    for _ in range(6):
+        gate = refuse(gate, now=0)
+    assert [gate.served(epoch=epoch).strikes for epoch in range(7)] == [5, 4, 3, 2, 1, 0, 0]
+    assert gate.served(epoch=3).served(epoch=0).strikes == 2
 
 
 @pytest.mark.parametrize("asked", [0.0, 0.001])
