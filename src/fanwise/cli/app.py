@@ -18,12 +18,16 @@ from typer.main import get_command
 from fanwise import __version__
 from fanwise.cli.failures import (
     ExitCode,
+    ReaderGone,
     exit_code_of,
     report,
     report_failure,
     silence_stdout,
 )
 
+_WORK = "Work"
+_GO_ON = "Go on"
+_LOOK = "Look"
 _SET_UP = "Set up"
 
 
@@ -39,6 +43,30 @@ class _Entry:
 
 _ENTRIES = (
     _Entry(
+        name="cancel",
+        target="fanwise.cli.cancel:cancel",
+        summary="End a run for good; what was paid for is kept.",
+        panel=_GO_ON,
+    ),
+    _Entry(
+        name="list",
+        target="fanwise.cli.runs:list_runs",
+        summary="List the runs of a journal.",
+        panel=_LOOK,
+    ),
+    _Entry(
+        name="show",
+        target="fanwise.cli.runs:show",
+        summary="Show a run, its errors, or one item with every attempt.",
+        panel=_LOOK,
+    ),
+    _Entry(
+        name="simulate",
+        target="fanwise.cli.simulate:simulate",
+        summary="Serve the simulated provider (OpenAI-compatible).",
+        panel=_SET_UP,
+    ),
+    _Entry(
         name="models",
         target="fanwise.cli.models:models",
         summary="List providers, keys, price date and simulated models.",
@@ -48,6 +76,12 @@ _ENTRIES = (
         name="doctor",
         target="fanwise.cli.doctor:doctor",
         summary="Check this machine and its settings.",
+        panel=_SET_UP,
+    ),
+    _Entry(
+        name="prune",
+        target="fanwise.cli.prune:prune",
+        summary="Delete old runs; shows first what would go.",
         panel=_SET_UP,
     ),
 )
@@ -76,7 +110,7 @@ class LazyCommand(TyperCommand):
             group = get_command(target)
             group.name = self.name
             return group
-        from fanwise.cli.flags import with_flags
+        from fanwise.cli.flags import with_flags  # the help page does without it
 
         single = typer.Typer(add_completion=False)
         single.command(self.name, help=_unwrapped(target.__doc__))(with_flags(target))
@@ -98,7 +132,7 @@ class Program(TyperGroup):
             kwargs["standalone_mode"] = False
             code = super().main(*args, **kwargs)
             sys.stdout.flush()
-        except BrokenPipeError:
+        except (ReaderGone, BrokenPipeError):
             silence_stdout()
             code = ExitCode.OK
         except typer.TyperException as error:

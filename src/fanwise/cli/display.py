@@ -13,7 +13,6 @@ from typing import Any
 import orjson
 
 from fanwise.cli.failures import printable
-from fanwise.progress.words import duration
 
 _WIDE = 10_000
 
@@ -38,7 +37,8 @@ def put_json(value: object) -> None:
 
 def to_json(value: object) -> str:
     """JSON of records and of plain values; money becomes a number."""
-    return orjson.dumps(value, default=_plain, option=orjson.OPT_PASSTHROUGH_DATACLASS).decode()
+    options = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_NON_STR_KEYS
+    return orjson.dumps(value, default=_plain, option=options).decode()
 
 
 def _plain(value: object) -> Any:
@@ -93,6 +93,14 @@ def put_table(
     sys.stdout.write(text)
 
 
+def put_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Names and values on stdout, aligned; those without a value are left out."""
+    known = [(name, value) for name, value in facts if value]
+    width = max((len(name) for name, _ in known), default=0)
+    for name, value in known:
+        put(f"{name:{width}}  {value}")
+
+
 def ago(instant: float, *, now: float | None = None) -> str:
     """How long ago an instant was, coarsely: ``12 s``, ``3 min``, ``5 h``, ``2 d``."""
     seconds = max(0.0, (time.time() if now is None else now) - instant)
@@ -115,8 +123,3 @@ def plural(count: int, noun: str) -> str:
 def animated() -> bool:
     """Whether progress may move: stderr is a terminal, and nobody asked for plain text."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-
-
-__all__ = [
-    "ago", "animated", "at", "duration", "plural", "put", "put_json", "put_table", "say", "to_json",
-]  # fmt: skip

@@ -34,6 +34,10 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+class ReaderGone(Exception):
+    """Whoever read our standard output has gone: no fault, and nothing is left to say."""
+
+
 def exit_code_of(error: BaseException) -> ExitCode:
     """The exit code that an exception ends the program with.
 

@@ -15,6 +15,8 @@ from typing import Annotated, Any, get_type_hints
 
 from typer import Argument, Option
 
+from fanwise.cli.failures import ReaderGone
+
 _LIMITS = "Limits"
 _MODEL = "Model"
 _OUTPUT = "Output"
@@ -255,7 +257,11 @@ def with_flags(command: Callable[..., Any]) -> Callable[..., Any]:
         for name, record in spread.items():
             own = {field.name: values.pop(field.name) for field in fields(record)}
             values[name] = record(**own)
-        return command(**values)
+        try:
+            return command(**values)
+        except BrokenPipeError as error:
+            # typer would end the program here, with code 1 and stdout still to be flushed.
+            raise ReaderGone from error
 
     typed.__dict__["__signature__"] = signature.replace(parameters=parameters)
     typed.__annotations__ = {p.name: p.annotation for p in parameters}

@@ -1,0 +1,79 @@
+"""Results as CSV for spreadsheets, which must not run what a model wrote."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TextIO, cast
+
+from fanwise.cli.display import to_json
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_PLAIN = ("id", "model", "output", "error")
+_FIGURES = ("input_tokens", "output_tokens", "cost_usd", "attempts", "latency_ms", "cached")
+
+
+def write_csv(rows: Callable[[], Iterable[Mapping[str, Any]]], file: TextIO) -> int:
+    """Writes result lines as CSV, one column for every key of an item and of an output object.
+
+    Args:
+        rows: Gives the result lines from their beginning; called twice, since the columns have to
+            be known before the first row.
+        file: Where to, opened with ``newline=""``.
+
+    Returns:
+        How many rows were written.
+    """
+    columns: dict[str, None] = dict.fromkeys(_PLAIN)
+    found: dict[str, None] = {}
+    for row in rows():
+        for part in ("item", "output"):
+            value = row.get(part)
+            if isinstance(value, Mapping):
+                keys = cast("Mapping[str, Any]", value)
+                found.update(dict.fromkeys(f"{part}.{key}" for key in keys))
+            elif part == "item" and value is not None:
+                found["item"] = None
+    names = [*columns, *found, *_FIGURES]
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([safe_cell(name) for name in names])
+    count = 0
+    for row in rows():
+        cells = _cells(row)
+        writer.writerow([safe_cell(cells.get(name)) for name in names])
+        count += 1
+    return count
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    cells: dict[str, Any] = {name: row.get(name) for name in ("id", "model", *_FIGURES)}
+    cells.update(row.get("usage") or {})
+    error = row.get("error")
+    cells["error"] = f"{error['kind']}: {error['message']}" if error else None
+    for part in ("item", "output"):
+        value = row.get(part)
+        if isinstance(value, Mapping):
+            inner = cast("Mapping[str, Any]", value)
+            cells.update({f"{part}.{key}": cell for key, cell in inner.items()})
+        else:
+            cells[part] = value
+    return cells
+
+
+def safe_cell(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula: text that would begin one gets a quote.
+
+    Numbers stay numbers, also negative ones; objects and lists become JSON.
+    """
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = value if isinstance(value, str) else to_json(value)
+    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text[-1].isdigit() and text.isascii()

@@ -1,0 +1,87 @@
+"""Journals and runs by the names that people give them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from fanwise.cli.flags import HomeFlags
+from fanwise.cli.options import read_options
+from fanwise.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fanwise.journal.home import Home
+    from fanwise.journal.memory import JournalReader
+    from fanwise.records import RunRecord
+
+LATEST = "latest"
+
+
+@contextmanager
+def home_of(flags: HomeFlags) -> Generator[Home]:
+    """The journal that a command's flags, the environment or a file name.
+
+    Raises:
+        ConfigError: Settings are wrong.
+        JournalUnavailable: It cannot be opened.
+    """
+    from fanwise.journal.home import open_home
+
+    home = open_home(read_options(home=flags).journal)
+    try:
+        yield home
+    finally:
+        home.close()
+
+
+@contextmanager
+def reading(home: Home, run_id: str) -> Generator[JournalReader]:
+    """A run's journal, read only, also while another process writes it."""
+    reader = home.reader(run_id)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def find_run(home: Home, name: str) -> RunRecord:
+    """The run of an id, of an id's unique beginning or last part, or the newest for ``latest``.
+
+    Raises:
+        ConfigError: No run, or more than one, has such an id.
+    """
+    if name == LATEST:
+        newest = home.runs(limit=1)
+        if not newest:
+            hint = "name another journal with --journal or FANWISE_JOURNAL"
+            raise ConfigError(f"there are no runs in {home.location}", hint=hint)
+        return newest[0]
+    with reading(home, home.find(name)) as reader:
+        return reader.run
+
+
+def newest_unfinished(home: Home) -> RunRecord:
+    """The newest run that was neither finished nor cancelled, and that nobody works on.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    from fanwise.journal.home import FINAL
+
+    for run in home.runs():
+        if run.status not in FINAL and not run.live:
+            return run
+    raise ConfigError(
+        f"no run in {home.location} is unfinished",
+        hint="`fanwise list` shows all; `fanwise retry ID` sends failed items again",
+    )
+
+
+def status_of(run: RunRecord) -> str:
+    """A run's status for people: ``live`` while a process works on it, and never ``running`` of a
+    run that nobody works on.
+    """
+    if run.live:
+        return "live"
+    return "interrupted" if run.status == "running" else run.status

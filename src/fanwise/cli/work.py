@@ -1,0 +1,185 @@
+"""Carries work out: opens its run under the options, shows how it goes, obeys Ctrl-C and the
+deadline, and says at the end what there was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fanwise.cli.display import put_json, say
+from fanwise.cli.failures import ExitCode
+from fanwise.cli.options import RunOptions, environment
+from fanwise.cli.profiles import parameters_and_profile
+from fanwise.cli.progress import Screen, shown
+from fanwise.cli.signals import Interrupts, obeying
+from fanwise.engine.opening import OpenRun
+from fanwise.engine.reporting import read_report
+from fanwise.errors import FanwiseError
+from fanwise.journal.home import open_home
+from fanwise.limits.settings import Limits
+from fanwise.progress.report import summary_json
+from fanwise.progress.words import duration
+from fanwise.records import Json, Timeouts
+from fanwise.retry.policy import Retry
+
+if TYPE_CHECKING:
+    from fanwise.engine.run import Run
+
+_DRAIN_S = 30.0
+
+
+class Session:
+    """One command's stretch of work on one run.
+
+    Args:
+        options: What to do it under.
+        command: The command that goes on with it, as the journal keeps it.
+        stored: That command's options.
+        resume: ``never`` for a new run, else the id of the run to go on with.
+    """
+
+    def __init__(
+        self,
+        options: RunOptions,
+        *,
+        command: str,
+        stored: Mapping[str, Json],
+        resume: str = "never",
+    ) -> None:
+        self.options = options
+        self.home = open_home(options.journal)
+        self.run: Run | None = None
+        self.run_id = ""
+        self.screen = Screen(name=f"fanwise {command}", quiet=options.quiet)
+        self._command = command
+        self._stored = stored
+        self._resume = resume
+        self._interrupted = False
+        self._out_of_time = False
+        self._task: asyncio.Task[Any] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def __repr__(self) -> str:
+        return f"<Session of {self._command}: {self.run!r}>"
+
+    def open_run(self, name: str, **more: Any) -> AbstractAsyncContextManager[Run]:
+        """Opens the run under the options; what a pipeline says in ``more`` is added."""
+        return self._opened(name, more)
+
+    @asynccontextmanager
+    async def _opened(self, name: str, more: Mapping[str, Any]) -> AsyncGenerator[Run]:
+        async with OpenRun(name, **{**self._settings(), **more}) as run:
+            self.run, self.run_id = run, run.run_id
+            if self.options.deadline_s is not None:
+                self._later(self.options.deadline_s, self._time_is_up)
+            async with shown(run, self.screen):
+                yield run
+
+    def _settings(self) -> dict[str, Any]:
+        options = self.options
+        plain = Timeouts()
+        attempt_s = options.attempt_timeout_s
+        timeouts = plain
+        if attempt_s is not None:
+            timeouts = Timeouts(
+                attempt_s=attempt_s, first_byte_s=max(attempt_s, plain.first_byte_s)
+            )
+        return {
+            "journal": self.home,
+            "resume": self._resume,
+            "run_id": options.run_id if self._resume == "never" else None,
+            "command": self._command,
+            "options": self._stored,
+            "limits": Limits(concurrency=options.max_concurrency, rpm=options.rpm, tpm=options.tpm),
+            "retry": Retry(max_attempts=options.max_attempts),
+            "timeouts": timeouts,
+            "total_s": math.inf if options.timeout_s is None else options.timeout_s,
+            "base_url": options.base_url,
+            "api_key_env": options.api_key_env,
+            "simulator": parameters_and_profile(options)[1],
+            "cache": options.cache,
+            "accept_changes": options.accept_changes,
+            "env": environment(options),
+        }
+
+    async def carry_out(self, work: Callable[[Session], Awaitable[None]]) -> None:
+        """Does the work; returns where it ended or was interrupted.
+
+        Raises:
+            FanwiseError: What ended it early; what was durable by then stays so.
+        """
+        self._task = asyncio.current_task()
+        interrupts = Interrupts(drain=self._drain, stop=self._stop)
+        try:
+            with obeying(interrupts):
+                await work(self)
+        except asyncio.CancelledError:
+            if not self._interrupted or self._task is None:
+                raise
+            self._task.uncancel()
+        except FanwiseError:
+            if self.run_id:
+                say(f"Stopped. What was paid for is kept: fanwise resume {self.run_id}")
+            raise
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, action))
+
+    def _drain(self) -> None:
+        self._interrupted = True
+        if self.run is None:
+            self._stop()
+            return
+        in_flight = self.run.snapshot().in_flight
+        self.screen.say(
+            f"Stopping: {in_flight} calls in flight may end (up to {duration(_DRAIN_S)}); "
+            f"Ctrl-C again stops now. To go on: fanwise resume {self.run_id}"
+        )
+        self.run.drain()
+        self._later(_DRAIN_S, self._stop)
+
+    def _stop(self) -> None:
+        self._interrupted = True
+        if self.run is not None:
+            self.screen.say(f"Stopping now. To go on: fanwise resume {self.run_id}")
+        if self._task is not None:
+            self._task.cancel()
+
+    def _time_is_up(self) -> None:
+        if self.run is None or self.run.draining:
+            return
+        self._out_of_time = True
+        self.screen.say(f"The deadline is reached. To go on: fanwise resume {self.run_id}")
+        self.run.drain()
+        self._later(_DRAIN_S, self._stop)
+
+    def end(self, *, output_file: str | None) -> int:
+        """Says what there was, and gives the exit code.
+
+        Args:
+            output_file: Where results went, for the summary; ``None`` for nowhere.
+        """
+        if not self.run_id:
+            return ExitCode.INTERRUPTED
+        report = read_report(self.home, self.run_id)
+        if self.options.json:
+            put_json(summary_json(report, output_file))
+        if not self.options.quiet:
+            from fanwise.progress.terminal import print_report
+
+            print_report(report, stream=sys.stderr)
+        if report.run.status != "finished":
+            if self._out_of_time:
+                return ExitCode.LIMIT_REACHED
+            if self._interrupted:
+                say(f"Interrupted. To go on: fanwise resume {self.run_id}")
+                return ExitCode.INTERRUPTED
+        return ExitCode.SOME_FAILED if report.counters.failed else ExitCode.OK
