@@ -64,7 +64,7 @@ def decoded_text(data: bytes, *, charset: str | None) -> Decoded:
         codec = codecs.lookup(name).name
     except (LookupError, ValueError):  # ValueError: the label holds a NUL
         codec = ""
-    if not codec or codec in _REFUSED:
+    if not codec or codec.replace("-", "_") in _REFUSED:
         return Decoded(_guessed(data), f"unknown charset {label[:40]!r}")
     try:
         return Decoded(data.decode(codec))

@@ -9,13 +9,14 @@ few attributes and bounded depth.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 MAX_HTML_CHARS = 4 * 1024 * 1024
 _TRUSTED_CHARS = 128 * 1024  # up to here the worst document costs about a second
-_MAX_DEPTH = 500
+_MAX_DEPTH = 120
 _MAX_HREF = 2000
 
 
@@ -34,6 +35,8 @@ _DROPPED = _tags(
     " video canvas"
 )
 _VOID = _tags("area base br col embed hr img input link meta param source track wbr")
+# These cannot nest without one of the others between them, or close their like.
+_SHALLOW = _tags("a p li dt dd tr td th tbody thead tfoot option html head body")
 _FORMATTING = re.compile(
     r"<(/?)(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE
 )
@@ -218,28 +221,48 @@ def _is_tiny(style: str, inherited: bool) -> bool:
 
 def _tamed(html: str) -> str:
     """The document with the attributes that matter, bounded depth and no stray ``<``."""
-    depth = 0
-    in_comment = False
+    taming = _Taming()
+    return _TAG.sub(taming.tag, html)
 
-    def tame(found: re.Match[str]) -> str:
-        nonlocal depth, in_comment
+
+class _Taming:
+    """Rewrites one tag after another; knows which elements are open."""
+
+    def __init__(self) -> None:
+        self._open: list[str] = []
+        self._counts: Counter[str] = Counter()
+        self._in_comment = False
+
+    def tag(self, found: re.Match[str]) -> str:
         matched, closing, name, rest = found[0], found[1], found[2], found[3]
         if matched in {"<!--", "-->"}:
-            in_comment = matched == "<!--"
+            self._in_comment = matched == "<!--"
             return matched
-        if in_comment or matched.startswith("<!"):
+        if self._in_comment or matched.startswith("<!"):
             return ""
         if name is None:
             return "&lt;"
+        name = name.lower()
+        if name not in _VOID and name not in _SHALLOW and not self._nests(name, closing=closing):
+            return ""
         if closing:
-            depth = max(0, depth - 1)
             return f"</{name}>"
-        if name.lower() not in _VOID:
-            if depth >= _MAX_DEPTH:
-                return " "
-            depth += 1
         pairs = _KEPT_ATTRIBUTE.findall(rest[:8000])[:8]
         kept = [f"{key}={value}" if value else key for key, value in pairs]
         return f"<{name} {' '.join(kept)}>"
 
-    return _TAG.sub(tame, html)
+    def _nests(self, name: str, *, closing: str) -> bool:
+        """Whether the tag opens an element within the depth, or closes an open one."""
+        if not closing:
+            if len(self._open) >= _MAX_DEPTH:
+                return False
+            self._open.append(name)
+            self._counts[name] += 1
+            return True
+        if not self._counts[name]:
+            return False
+        closed = ""
+        while closed != name:  # what was left open inside it ends with it
+            closed = self._open.pop()
+            self._counts[closed] -= 1
+        return True
