@@ -13,9 +13,9 @@ _SECRETS = re.compile(
         | [?&](?:key|token|access_token|api_key)=
       )(?!(?:bearer|basic)\b)[^\s"'&,;]{4,}
     | (?P<url>://[^\s/:@]+:)[^\s/@]+(?=@)
-    | (?:sk|pk|rk|gsk|xai|hf|key|pplx|tgp|nvapi|fw)[-_][\w*-]{8,}
-    | AIza[\w-]{20,}
-    | eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*
+    | (?<![A-Za-z0-9])(?:sk|pk|rk|gsk|xai|hf|pplx|tgp|nvapi|fw)[-_][\w*-]{8,}
+    | \bAIza[\w-]{20,}
+    | \beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*
     """,
     re.IGNORECASE | re.VERBOSE,
 )
