@@ -276,7 +276,8 @@ class Attempts:
                 )
             else:
                 await self._settle(call, course, "served", answer=answer, value=kept_value)
-                return replace(answer, usage=course.usage)
+                same = answer.usage is course.usage
+                return answer if same else replace(answer, usage=course.usage)
         await self._settle(call, course, "failed", error=error)
         raise error
 
@@ -285,7 +286,8 @@ class Attempts:
         schema = call.request.schema
         if schema is None:
             value = reply.text if reply.value is None else reply.value
-            return replace(reply, value=value), jsonable(value)
+            answer = reply if reply.value is not None else replace(reply, value=value)
+            return answer, jsonable(value)
         parsed = parse(reply.text, schema, complete=reply.finish_reason != "length")
         return replace(reply, value=parsed.value), parsed.json
 

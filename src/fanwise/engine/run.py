@@ -224,10 +224,9 @@ class Run:
             self._fatal = error
             raise
         key = content_key(request, origin=target.endpoint.origin)
-        idempotency_key = f"fanwise-{self.run_id}-{work.item_id}-{key}-{sample}"
         return Call(
             work=work,
-            request=replace(request, idempotency_key=header_safe(idempotency_key)),
+            request=_named(request, f"fanwise-{self.run_id}-{work.item_id}-{key}-{sample}"),
             target=target,
             content_key=key,
             sample=sample,
@@ -316,6 +315,20 @@ class Run:
         from fanwise.engine.reporting import report_of
 
         return await report_of(self._parts.home, self.journal)
+
+
+def _named(request: Request, name: str) -> Request:
+    """The request with its idempotency key; written out, since every call comes through here."""
+    return Request(
+        model=request.model,
+        messages=request.messages,
+        parameters=request.parameters,
+        schema=request.schema,
+        endpoint=request.endpoint,
+        body=request.body,
+        version=request.version,
+        idempotency_key=header_safe(name),
+    )
 
 
 def header_safe(text: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fanwise.models.rules import Rules
     from fanwise.models.transport import Transport
     from fanwise.simulator.profile import SimProfile
-    from fanwise.simulator.server import SimulatedProvider
+    from fanwise.simulator.provider import SimulatedProvider
 
 PROVIDER = "sim"
 
@@ -66,7 +66,7 @@ class Simulated:
 
     async def _start(self, name: str) -> SimulatedProvider:
         from fanwise.simulator.profile import named_profile
-        from fanwise.simulator.server import SimulatedProvider
+        from fanwise.simulator.provider import SimulatedProvider
 
         profile = self._profile if self._profile is not None else named_profile(name)
         provider = SimulatedProvider(profile, answer=self._answer)

@@ -1,0 +1,214 @@
+"""Whole calls, everything on, against a bare aiohttp worker pool in the same minute.
+
+    python benchmarks/calls.py                 CPU a call, 64 in flight, a server that answers at once
+    python benchmarks/calls.py --delay-ms 500 --in-flight 1000 --calls 10000
+                                               efficiency and latency with many in flight
+    python benchmarks/calls.py --alone         one call in flight: what the journal adds to it
+
+Both clients run in processes of their own, in turn, against one server process; figures are ratios
+of medians. Fanwise has limits, retry, a durable journal (SQLite, synchronous=FULL) and progress
+switched on; the pool has a semaphore's worth of workers and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from server import serving
+
+PROMPT = "Summarise the following paragraph in one sentence. " + "lorem ipsum dolor sit amet " * 6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", type=int, default=10_000)
+    parser.add_argument("--in-flight", type=int, default=64)
+    parser.add_argument("--delay-ms", type=float, default=0.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--alone", action="store_true", help="one call in flight, 300 calls")
+    parser.add_argument("--uvloop", action="store_true", help="both clients on uvloop")
+    parser.add_argument("--client", help=argparse.SUPPRESS)
+    parser.add_argument("--url", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.alone:
+        options.calls, options.in_flight = 300, 1
+    if options.client:
+        print(json.dumps(client(options)))
+        return
+    with serving(delay_ms=options.delay_ms) as server:
+        results: dict[str, list[dict[str, float]]] = {"aiohttp pool": [], "fanwise": []}
+        for _ in range(options.rounds):
+            for name, found in results.items():
+                found.append(
+                    in_a_process(name, options, server.url.removesuffix("/chat/completions"))
+                )
+    show(results, options)
+
+
+def in_a_process(name: str, options: argparse.Namespace, url: str) -> dict[str, float]:
+    """One client in a process of its own; its figures."""
+    command = [sys.executable, __file__, "--client", name, "--url", url]
+    command += ["--calls", str(options.calls), "--in-flight", str(options.in_flight)]
+    command += ["--uvloop"] if options.uvloop else []
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "OPENAI_API_KEY": "k"},
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def client(options: argparse.Namespace) -> dict[str, float]:
+    """Runs one client here and measures it, imports left out."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    work = pool if options.client == "aiohttp pool" else fanwise_run
+    runner = asyncio.run
+    if options.uvloop:
+        import uvloop
+
+        runner = uvloop.run
+    return runner(work(options))
+
+
+async def pool(options: argparse.Namespace) -> dict[str, float]:
+    """So many workers, one aiohttp session."""
+    import aiohttp
+
+    body = {"model": "bench-1", "messages": [{"role": "user", "content": PROMPT}]}
+    latencies: list[float] = []
+    todo = iter(range(options.calls))
+
+    async def worker(session: aiohttp.ClientSession) -> None:
+        for number in todo:
+            began = time.perf_counter()
+            async with session.post(
+                f"{options.url}/chat/completions",
+                json={**body, "user": str(number)},
+                headers={"Authorization": "Bearer k"},
+            ) as reply:
+                answer = await reply.json()
+                assert answer["choices"][0]["message"]["content"]
+            latencies.append(time.perf_counter() - began)
+
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        before = measure()
+        await asyncio.gather(*(worker(session) for _ in range(options.in_flight)))
+        return figures(before, latencies)
+
+
+async def fanwise_run(options: argparse.Namespace) -> dict[str, float]:
+    """The same calls through a journalled run."""
+    import fanwise as fw
+
+    latencies: list[float] = []
+
+    async def item(ctx: fw.Context, number: int) -> str:
+        began = time.perf_counter()
+        answer = await ctx.call("openai/bench-1", PROMPT, parameters={"user": str(number)})
+        latencies.append(time.perf_counter() - began)
+        return answer
+
+    with tempfile.TemporaryDirectory() as folder:
+        async with fw.open_run(
+            "bench",
+            journal=Path(folder, "journal"),
+            base_url=options.url,
+            limits=fw.Limits(concurrency=options.in_flight),
+            chance=random.Random(1),
+        ) as run:
+            before = measure()
+            async with run.map(item, range(options.calls)) as outcomes:
+                done = [outcome.ok async for outcome in outcomes]
+            assert len(done) == options.calls
+            assert all(done)
+            result = figures(before, latencies)
+    result["commit_ms"] = commit_ms()
+    return result
+
+
+def measure() -> tuple[float, float]:
+    """Processor seconds (user and system, threads included) and the clock."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime, time.perf_counter()
+
+
+def figures(before: tuple[float, float], latencies: list[float]) -> dict[str, float]:
+    """What a client used since then."""
+    cpu, clock = measure()
+    ordered = sorted(latencies)
+    return {
+        "cpu_ms": (cpu - before[0]) / len(ordered) * 1e3,
+        "wall_s": clock - before[1],
+        "p50_ms": ordered[len(ordered) // 2] * 1e3,
+        "p99_ms": ordered[int(len(ordered) * 0.99)] * 1e3,
+        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def commit_ms() -> float:
+    """The median of one small durable commit of SQLite here."""
+    import sqlite3
+
+    with tempfile.TemporaryDirectory() as folder:
+        link = sqlite3.connect(Path(folder, "x.db"), isolation_level=None)
+        link.execute("PRAGMA journal_mode=WAL")
+        link.execute("PRAGMA synchronous=FULL")
+        link.execute("CREATE TABLE t (v TEXT)")
+        times = []
+        for _ in range(100):
+            began = time.perf_counter()
+            link.execute("INSERT INTO t VALUES (?)", ("x" * 1000,))
+            times.append(time.perf_counter() - began)
+        link.close()
+    return statistics.median(times) * 1e3
+
+
+def show(results: dict[str, list[dict[str, float]]], options: argparse.Namespace) -> None:
+    """The table."""
+    medians: dict[str, dict[str, Any]] = {
+        name: {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+        for name, rows in results.items()
+    }
+    print(
+        f"{options.calls} calls, {options.in_flight} in flight, server delay {options.delay_ms:g} ms, "
+        f"median of {options.rounds} rounds"
+    )
+    print(f"{'':14}{'CPU ms/call':>12}{'wall s':>9}{'p50 ms':>9}{'p99 ms':>9}{'RSS MB':>9}")
+    for name, row in medians.items():
+        print(
+            f"{name:14}{row['cpu_ms']:12.3f}{row['wall_s']:9.2f}{row['p50_ms']:9.2f}"
+            f"{row['p99_ms']:9.2f}{row['rss_mb']:9.0f}"
+        )
+    ours, theirs = medians["fanwise"], medians["aiohttp pool"]
+    print(f"CPU a call against the pool: {ours['cpu_ms'] / theirs['cpu_ms']:.2f}×")
+    print(f"p99 against the pool: {ours['p99_ms'] / theirs['p99_ms']:.2f}×")
+    if options.delay_ms:
+        ideal = options.calls * options.delay_ms / 1e3 / options.in_flight
+        for name, row in medians.items():
+            print(f"efficiency of {name}: {ideal / row['wall_s']:.0%} of the ideal {ideal:.2f} s")
+    if options.alone:
+        added = ours["p50_ms"] - theirs["p50_ms"]
+        commit = ours["commit_ms"]
+        print(
+            f"one call alone: {added:.2f} ms added, {added / commit:.1f} commits of {commit:.2f} ms"
+        )
+
+
+if __name__ == "__main__":
+    main()
