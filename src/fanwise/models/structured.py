@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, cast
 import orjson
 
 from fanwise.errors import InvalidOutput
+from fanwise.models.repair import STORABLE_DEPTH, mended, storable
 from fanwise.models.schemas import Schemas, Shape, compiled, json_path, schema_of
 from fanwise.records import Json, Schema
 
@@ -25,10 +25,6 @@ _JSON_BEGINS = re.compile(
     re.IGNORECASE,
 )
 
-# json-repair is quadratic on hostile text: these hold it to about a second where it may block the
-# event loop, and to milliseconds on text that a model meant as JSON.
-_REPAIR_CHARS = 16_000
-_REPAIR_DEPTH = 32
 _MOST_SPANS = 64
 _FAULTS = 3
 _FAULT_CHARS = 300
@@ -82,6 +78,8 @@ def parse(text: str, schema: Schema, *, complete: bool = True) -> Parsed:
         found = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return _search(text, schema, complete=complete, reason=error)
+    if text.count("{") + text.count("[") > STORABLE_DEPTH and not storable(found):
+        raise InvalidOutput(f"the answer's JSON is nested more than {STORABLE_DEPTH} levels deep")
     return Parsed(value=_built(found, schema), json=found)
 
 
@@ -96,6 +94,8 @@ def _search(text: str, schema: Schema, *, complete: bool, reason: orjson.JSONDec
             found = orjson.loads(span.text)
         except orjson.JSONDecodeError:
             continue
+        if span.depth > STORABLE_DEPTH:
+            continue
         try:
             return Parsed(value=_built(found, schema), json=found)
         except InvalidOutput as error:
@@ -104,7 +104,7 @@ def _search(text: str, schema: Schema, *, complete: bool, reason: orjson.JSONDec
         raise misfit
     if complete and spans:
         span = max(spans, key=lambda span: len(span.text))
-        repaired = _repaired(span)
+        repaired = None if span.in_string else mended(span.text, depth=span.depth)
         if repaired is not None:
             if not span.closed:
                 # A type's defaults must not stand in for fields that the model did not get to.
@@ -158,36 +158,13 @@ def _span(text: str, start: int) -> _Span:
         elif mark[0] in "[{":
             depth += 1
             deepest = max(deepest, depth)
+            if depth > STORABLE_DEPTH:
+                break
         else:
             depth -= 1
             if depth == 0:
                 return _Span(text[start:place], closed=True, in_string=False, depth=deepest)
     return _Span(text[start:], closed=False, in_string=False, depth=deepest)
-
-
-def _repaired(span: _Span) -> Json:
-    """The span as JSON after repair; ``None`` where nothing trustworthy came of it."""
-    if span.in_string or len(span.text) > _REPAIR_CHARS or span.depth > _REPAIR_DEPTH:
-        return None
-    import json_repair
-
-    try:
-        found = json_repair.loads(span.text.rstrip("` \n"), skip_json_loads=True)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, (dict, list)) or not _finite(found):
-        return None
-    return cast("Json", found)
-
-
-def _finite(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, Mapping):
-        return all(map(_finite, cast("Mapping[str, Any]", value).values()))
-    if isinstance(value, list):
-        return all(map(_finite, cast("list[Any]", value)))
-    return True
 
 
 def _built(found: Any, schema: Schema) -> Any:
