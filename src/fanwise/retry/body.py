@@ -51,7 +51,7 @@ def read_body(text: str) -> ErrorBody:
 def _fields(text: str) -> tuple[frozenset[str], str]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         pairs = [(key, _unquoted(raw)) for key, raw in _FIELD.findall(text)]
     else:
         pairs = list(_pairs(value))
@@ -60,17 +60,17 @@ def _fields(text: str) -> tuple[frozenset[str], str]:
     return names, next(messages, "")
 
 
-def _pairs(value: Any) -> list[tuple[str, Any]]:
+def _pairs(value: Any, *, deeper: int = 3) -> list[tuple[str, Any]]:
     """The telling fields of ``{"error": {…}}``, ``{"error": "…"}``, ``{…}`` or a list of them."""
-    if isinstance(value, list) and value:
-        return _pairs(cast("list[Any]", value)[0])
+    if isinstance(value, list) and value and deeper:
+        return _pairs(cast("list[Any]", value)[0], deeper=deeper - 1)
     if not isinstance(value, Mapping):
         return []
     fields = cast("Mapping[str, Any]", value)
     inner = fields.get("error")
-    if isinstance(inner, Mapping):
+    if isinstance(inner, Mapping) and deeper:
         outer = [("type", fields.get("type"))] if fields.get("type") != "error" else []
-        return _pairs(inner) + outer
+        return _pairs(inner, deeper=deeper - 1) + outer
     if isinstance(inner, str):
         return [("message", fields.get("message") or inner), ("code", inner)]
     told = [(key, fields.get(key)) for key in ("code", "type", "status", "message")]

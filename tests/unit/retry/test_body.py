@@ -71,6 +71,13 @@ def test_the_quotas_that_were_exceeded_are_named():
     assert read_body(text).quota_ids == ("PerDay-A", "PerMinute")
 
 
+@pytest.mark.parametrize(
+    "text", ["[" * 4096, '{"error":' * 455, '{"error":' * 400 + "1" + "}" * 400]
+)
+def test_a_body_nested_without_end_is_survived(text):
+    read_body(text)
+
+
 @given(st.text(max_size=300))
 def test_no_text_breaks_it(text):
     read_body(text)
