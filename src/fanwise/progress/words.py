@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
-from fanwise.records import Cause
+from fanwise.records import Cause, RunStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,13 @@ def _concurrency(facts: LimitFacts, *, in_flight: int) -> str:
     return f"The limit of {number(limit)} {calls} at once{by}"
 
 
+def run_ended(status: RunStatus) -> str:
+    """What stands before a run's duration: ``Finished in``, ``Interrupted after``."""
+    if status == "running":
+        return "Running for"
+    return f"{status.capitalize()} {'in' if status == 'finished' else 'after'}"
+
+
 def number(value: float) -> str:
     """A count with a comma at each thousand; a fraction only where it is small enough to matter."""
     if value == math.inf:
@@ -73,6 +81,18 @@ def number(value: float) -> str:
     if abs(value - round(value)) < 1e-9 or abs(value) >= 100:
         return f"{round(value):,}"
     return f"{value:.2g}" if abs(value) < 1 else f"{value:.1f}"
+
+
+def compact(value: float) -> str:
+    """A count in four or five characters: ``812``, ``14.9k``, ``221k``, ``3.20M``."""
+    if value < 1000:
+        return number(value)
+    for size, unit in ((1e3, "k"), (1e6, "M"), (1e9, "G")):
+        scaled = value / size
+        if scaled < 999.5:
+            places = 0 if scaled >= 99.95 else 1 if scaled >= 9.995 else 2
+            return f"{scaled:.{places}f}{unit}"
+    return f"{value:.2e}"
 
 
 def duration(seconds: float | None) -> str:
@@ -120,3 +140,34 @@ def percent(share: float | None) -> str:
     if 0 < abs(points) < 0.1:
         return "<0.1 %"
     return f"{points:.0f} %" if abs(points) >= 10 or points == round(points) else f"{points:.1f} %"
+
+
+def time_left(low_s: float | None, high_s: float | None) -> str:
+    """The range of the time left: ``3.1 s – 4.5 s``, ``at least 3.1 s``, or ``?``."""
+    if low_s is None:
+        return "?"
+    if high_s is None:
+        return f"at least {duration(low_s)}"
+    low, high = duration(low_s), duration(high_s)
+    return low if low == high else f"{low} – {high}"
+
+
+def plain(text: str, *, most: int = 500) -> str:
+    """A text of unknown origin on one line: no control characters, no overrides of direction.
+
+    What a model or a file says can then neither steer a terminal nor pose as another line.
+
+    Args:
+        text: The text.
+        most: Longest result, in characters; what is cut off is marked by an ellipsis.
+    """
+    shown = "".join(_visible(letter) for letter in text[: most + 1])
+    shown = " ".join(shown.split())
+    return f"{shown[: most - 1]}…" if len(shown) > most else shown
+
+
+def _visible(letter: str) -> str:
+    if letter.isspace():
+        return " "
+    # Control, format (which holds the directional overrides), surrogate.
+    return "�" if unicodedata.category(letter) in {"Cc", "Cf", "Cs"} else letter
