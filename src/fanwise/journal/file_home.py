@@ -9,6 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
 from fanwise.clock import Clock
 from fanwise.errors import (
     ConfigError,
@@ -17,7 +20,7 @@ from fanwise.errors import (
     JournalError,
     JournalUnavailable,
 )
-from fanwise.journal import choice, runfile, sqlite
+from fanwise.journal import choice, runfile, sqlite, storefile
 from fanwise.journal.cache import Cache
 from fanwise.journal.cachefile import cache_link
 from fanwise.journal.catalog import Catalog, Listed
@@ -272,6 +275,13 @@ class FileHome:
         self.prepare()
         path = self._directory / "cache.db"
         return cache_link(path)
+
+    def store_engine(self) -> Engine:
+        self.prepare()
+        return storefile.engine(self._directory / "store.db")
+
+    def judge_store(self, error: DBAPIError) -> JournalError | None:
+        return storefile.judge(error, self._directory / "store.db")
 
     def close(self) -> None:
         """Nothing is held between uses."""

@@ -11,6 +11,10 @@ from fanwise.clock import Clock, SystemClock
 from fanwise.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.exc import DBAPIError
+
+    from fanwise.errors import JournalError
     from fanwise.journal.cache import Cache
     from fanwise.journal.memory import Journal, JournalReader
     from fanwise.records import RunRecord, RunSpec, RunStatus
@@ -35,6 +39,8 @@ class Pruned:
 
 class Home(Protocol):
     """All runs of one place, the cache beside them, and the pipelines' own tables.
+
+    ``Store(home, name, metadata)`` opens the latter (:mod:`fanwise.journal.store`).
 
     Every method may raise :class:`fanwise.errors.JournalUnavailable` where the place cannot be
     read or written; nothing is changed then. Usable from any thread.
@@ -117,6 +123,14 @@ class Home(Protocol):
 
     def cache(self) -> Cache:
         """The cross-run cache; opened at its first use, to be closed by the caller."""
+        ...
+
+    def store_engine(self) -> Engine:
+        """See :class:`fanwise.journal.store.StoreHome`."""
+        ...
+
+    def judge_store(self, error: DBAPIError) -> JournalError | None:
+        """See :class:`fanwise.journal.store.StoreHome`."""
         ...
 
     def close(self) -> None:

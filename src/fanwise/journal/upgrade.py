@@ -1,4 +1,4 @@
-"""Brings an older journal up to date, by Alembic. Loaded only when there is one."""
+"""Brings older tables up to date, by Alembic. Loaded only where there are some."""
 
 from __future__ import annotations
 
@@ -7,27 +7,53 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, StaticPool, create_engine
+from sqlalchemy import Connection, MetaData, StaticPool, create_engine
 
-_SCRIPTS = Path(__file__).parent / "migrations"
+from fanwise.journal import schema
+
+_ENVIRONMENT = Path(__file__).parent / "migrations"
+JOURNAL = _ENVIRONMENT / "versions"
 
 
-def upgrade(connection: Connection, *, target: str = "head") -> None:
-    """Runs the migrations that a database has not seen yet, in the caller's transaction."""
+def upgrade(
+    connection: Connection,
+    *,
+    migrations: Path = JOURNAL,
+    metadata: MetaData = schema.metadata,
+    version_table: str = "alembic_version",
+) -> None:
+    """Runs the migrations that a database has not seen yet, in the caller's transaction.
+
+    Args:
+        connection: Where to; a transaction is open on it.
+        migrations: The directory of the version files.
+        metadata: The tables as they are to be.
+        version_table: Where Alembic keeps the version.
+    """
     config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, target)
+    config.set_main_option("script_location", _escaped(_ENVIRONMENT))
+    config.set_main_option("version_locations", _escaped(migrations))
+    config.set_main_option("path_separator", "newline")
+    config.attributes |= {
+        "connection": connection,
+        "metadata": metadata,
+        "version_table": version_table,
+    }
+    command.upgrade(config, "head")
 
 
 def upgrade_file(connection: sqlite3.Connection) -> None:
     """As :func:`upgrade`, for a run's open file; all of it or nothing."""
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-    with engine.connect() as core:
-        core.exec_driver_sql("BEGIN IMMEDIATE")
-        try:
-            upgrade(core)
-        except BaseException:
-            core.exec_driver_sql("ROLLBACK")
-            raise
-        core.exec_driver_sql("COMMIT")
+    core = engine.connect()
+    core.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        upgrade(core)
+    except BaseException:
+        core.exec_driver_sql("ROLLBACK")
+        raise
+    core.exec_driver_sql("COMMIT")
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("%", "%%")

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 W = TypeVar("W")
@@ -59,12 +60,12 @@ class GroupWriter(Generic[W]):
         self._group_size = group_size
         self._queue_size = queue_size
         self._fresh: list[Entry[W]] = []  # handed in during this turn of the loop
-        self._queue: deque[Entry[W]] = deque()
-        self._wake = threading.Condition()
+        self._queue: SimpleQueue[list[Entry[W]] | None] = SimpleQueue()
+        self._handed_over = self._taken_up = 0
+        self._alone = True
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._stopping = False
         self.groups = 0
         self.entries = 0
 
@@ -77,7 +78,7 @@ class GroupWriter(Generic[W]):
     @property
     def backlog(self) -> int:
         """Entries handed in that no group has taken up yet."""
-        return len(self._fresh) + len(self._queue)
+        return len(self._fresh) + self._handed_over - self._taken_up
 
     @property
     def full(self) -> bool:
@@ -94,8 +95,9 @@ class GroupWriter(Generic[W]):
     def submit(self, work: W) -> asyncio.Future[Any]:
         """Hands in work; the future brings its result once the group is committed.
 
-        The hand-over happens once a turn of the loop: callers that the last group woke together
-        are together again in the next one.
+        The hand-over happens at the end of this turn of the loop: callers that the last group woke
+        together are together again in the next one. A caller who was alone in it is handed over
+        at once.
         """
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
@@ -103,7 +105,10 @@ class GroupWriter(Generic[W]):
             self._loop = loop
         entry = Entry(work, loop.create_future())
         self._fresh.append(entry)
-        if len(self._fresh) == 1:
+        if self._alone:
+            self._alone = False
+            self.flush()
+        elif len(self._fresh) == 1:
             loop.call_soon(self.flush)
         return entry.future
 
@@ -112,9 +117,8 @@ class GroupWriter(Generic[W]):
         if not self._fresh:
             return
         fresh, self._fresh = self._fresh, []
-        with self._wake:
-            self._queue.extend(fresh)
-            self._wake.notify()
+        self._handed_over += len(fresh)
+        self._queue.put(fresh)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._thread.start()
@@ -122,21 +126,20 @@ class GroupWriter(Generic[W]):
     def stop(self) -> None:
         """Ends the thread after what is queued, and waits for it. For a closed or idle writer."""
         self.flush()
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
+        self._queue.put(None)
         if self._thread is not None:
             self._thread.join()
 
     def _work(self) -> None:
-        while True:
-            with self._wake:
-                while not self._queue and not self._stopping:
-                    self._wake.wait()
-                if not self._queue:
-                    return
-                size = min(len(self._queue), self._group_size)
-                group = [self._queue.popleft() for _ in range(size)]
+        ready: deque[Entry[W]] = deque()
+        open_ended = True
+        while ready or open_ended:
+            open_ended = self._gather(ready) and open_ended
+            size = min(len(ready), self._group_size)
+            group = [ready.popleft() for _ in range(size)]
+            if not group:
+                continue
+            self._taken_up += size
             try:
                 self._commit(group)
             except BaseException as error:  # noqa: BLE001  (whatever it is, its callers must know)
@@ -145,6 +148,18 @@ class GroupWriter(Generic[W]):
             self.groups += 1
             self.entries += size
             self._bring_back(group)
+
+    def _gather(self, ready: deque[Entry[W]]) -> bool:
+        """Adds what is queued, waiting only where nothing is ready. False at the very end."""
+        try:
+            while len(ready) < self._group_size:
+                batch = self._queue.get(block=not ready)
+                if batch is None:
+                    return False
+                ready += batch
+        except Empty:
+            pass
+        return True
 
     def _bring_back(self, group: list[Entry[W]]) -> None:
         while group:
@@ -157,6 +172,7 @@ class GroupWriter(Generic[W]):
                 continue
 
     def _resolve(self, group: Sequence[Entry[W]]) -> None:
+        self._alone = len(group) == 1
         for entry in group:
             future = entry.future
             if future.done():
