@@ -61,6 +61,12 @@ _ENTRIES = (
         panel=_LOOK,
     ),
     _Entry(
+        name="watch",
+        target="fanwise.cli.watch:watch",
+        summary="Follow a run of another terminal until it ends.",
+        panel=_LOOK,
+    ),
+    _Entry(
         name="simulate",
         target="fanwise.cli.simulate:simulate",
         summary="Serve the simulated provider (OpenAI-compatible).",
@@ -70,6 +76,12 @@ _ENTRIES = (
         name="models",
         target="fanwise.cli.models:models",
         summary="List providers, keys, price date and simulated models.",
+        panel=_SET_UP,
+    ),
+    _Entry(
+        name="cache",
+        target="fanwise.cli.cache:cache",
+        summary="Look into the cross-run cache, or clear it.",
         panel=_SET_UP,
     ),
     _Entry(

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fanwise.cli.display import say
+from fanwise.cli.failures import printable
 from fanwise.clock import SystemClock
-from fanwise.progress.display import Display, open_display
+from fanwise.progress.display import Display, PanelDisplay, open_display
 
 if TYPE_CHECKING:
     from fanwise.engine.run import Run
@@ -22,23 +23,24 @@ class Screen:
     """Progress on stderr, which has to make room for anything else that is written.
 
     Args:
-        name: What stands on the panel.
+        name: What stands on the panel; may be set later.
         quiet: Show no progress.
         animate: Draw a moving panel; decided by the terminal where left out.
     """
 
     def __init__(self, *, name: str, quiet: bool, animate: bool | None = None) -> None:
-        self._name = name
+        self.name = name
         self._quiet = quiet
         self._animate = animate
         self._display: Display | None = None
+        self._above: list[str] = []
 
     def start(self) -> None:
         """Begins to show progress."""
         self._display = open_display(
             sys.stderr,
             clock=SystemClock(),
-            name=self._name,
+            name=self.name,
             quiet=self._quiet,
             animate=self._animate,
         )
@@ -46,22 +48,45 @@ class Screen:
 
     def stop(self) -> None:
         """Leaves the terminal as it was found."""
+        self._put_above()
         display, self._display = self._display, None
         if display is not None:
             display.__exit__(None, None, None)
 
     def show(self, run: Run, *, last: bool = False) -> None:
         """Shows where a run stands."""
+        self._put_above()
         if self._display is not None:
             self._display.show(run.snapshot(), last=last)
 
+    def _put_above(self) -> None:
+        if self._above and isinstance(self._display, PanelDisplay):
+            self._display.above("".join(self._above))
+            self._above.clear()
+
     def say(self, sentence: str) -> None:
-        """A notice on stderr, below what the panel showed last."""
-        showing = self._display is not None
-        self.stop()
-        say(sentence)
-        if showing:
-            self.start()
+        """A notice on stderr."""
+        if isinstance(self._display, PanelDisplay):
+            self._above.append(printable(sentence) + "\n")
+            self._put_above()
+        else:
+            say(sentence)
+
+    def write(self, text: str) -> int:
+        """Whole lines of data on stdout; where that is the panel's own terminal, above the panel.
+
+        Raises:
+            BrokenPipeError: Nobody reads them any more.
+        """
+        if isinstance(self._display, PanelDisplay) and sys.stdout.isatty():
+            self._above.append(printable(text))  # drawn with the next panel, not one by one
+        else:
+            sys.stdout.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hands on what was written; a part of the protocol of files."""
+        sys.stdout.flush()
 
 
 @asynccontextmanager

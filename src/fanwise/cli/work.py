@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fanwise.cli.display import put_json, say
@@ -55,7 +56,7 @@ class Session:
         self.home = open_home(options.journal)
         self.run: Run | None = None
         self.run_id = ""
-        self.screen = Screen(name=f"fanwise {command}", quiet=options.quiet)
+        self.screen = Screen(name=command, quiet=options.quiet)
         self._command = command
         self._stored = stored
         self._resume = resume
@@ -75,6 +76,7 @@ class Session:
     async def _opened(self, name: str, more: Mapping[str, Any]) -> AsyncGenerator[Run]:
         async with OpenRun(name, **{**self._settings(), **more}) as run:
             self.run, self.run_id = run, run.run_id
+            self.screen.name = run.run_id
             if self.options.deadline_s is not None:
                 self._later(self.options.deadline_s, self._time_is_up)
             async with shown(run, self.screen):
@@ -170,6 +172,9 @@ class Session:
         if not self.run_id:
             return ExitCode.INTERRUPTED
         report = read_report(self.home, self.run_id)
+        total = self.run.snapshot().items_total if self.run is not None else None
+        if total is not None:
+            report = replace(report, items_total=total)
         if self.options.json:
             put_json(summary_json(report, output_file))
         if not self.options.quiet:
