@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanwise.errors import ConfigError
@@ -88,6 +88,7 @@ def test_a_changed_quota_keeps_what_is_owed_in_units():
     assert slow.rescale(-3.0, to=fast, now=0.0) == -3.0
 
 
+@settings(deadline=None)
 @given(
     rate=st.floats(0.1, 5000),
     burst_s=st.floats(0, 2),
@@ -108,6 +109,7 @@ def test_no_window_ever_holds_more_than_its_quota_the_burst_and_one_request(rate
             total += amount
 
 
+@settings(deadline=None)
 @given(now=st.floats(0, 1e8), rate=st.floats(0.01, 1e5), amount=st.integers(1, 100_000))
 def test_waiting_as_long_as_told_always_suffices(now, rate, amount):
     quota = per_second(rate)

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanwise.retry.body import read_body
@@ -78,6 +78,7 @@ def test_a_body_nested_without_end_is_survived(text):
     read_body(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_no_text_breaks_it(text):
     read_body(text)
@@ -97,6 +98,7 @@ _json = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(_json, st.integers(0, 200))
 def test_no_json_whole_or_cut_breaks_it(value, kept):
     text = json.dumps(value)

@@ -4,7 +4,7 @@ import math
 from email.utils import formatdate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanwise.retry.headers import duration_s, retry_after_s, should_retry, states_limits, used_up
@@ -81,12 +81,14 @@ def test_an_unreadable_date_header_is_ignored():
     assert wait(retry__after=formatdate(WALL_S + 12, usegmt=True), date="yesterday") == 12.0
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60), st.floats(-1e12, 1e12))
 def test_no_text_breaks_it_and_every_answer_is_a_wait(value, date, wall_s):
     found = retry_after_s({"retry-after": value, "date": date}, wall_s=wall_s)
     assert found is None or (found >= 0 and math.isfinite(found))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=40), st.text(max_size=40), max_size=8))
 def test_no_headers_break_any_reader(headers):
     retry_after_s(headers, wall_s=WALL_S)
@@ -95,6 +97,7 @@ def test_no_headers_break_any_reader(headers):
     used_up(headers)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e9))
 def test_every_plain_number_is_read_as_it_is(seconds):
     assert retry_after_s({"retry-after": f"{seconds:.3f}"}, wall_s=0.0) == pytest.approx(
@@ -102,18 +105,21 @@ def test_every_plain_number_is_read_as_it_is(seconds):
     )
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1_000_000_000))
 def test_every_date_is_read_as_the_time_until_it(ahead_s):
     value = formatdate(WALL_S + ahead_s, usegmt=True)
     assert retry_after_s({"retry-after": value}, wall_s=WALL_S) == ahead_s
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_durations_are_never_negative_infinite_or_fatal(text):
     found = duration_s(text)
     assert found is None or (found >= 0 and math.isfinite(found))
 
 
+@settings(deadline=None)
 @given(h=st.integers(0, 99), m=st.integers(0, 59), s=st.integers(0, 59), ms=st.integers(0, 999))
 def test_durations_add_up(h, m, s, ms):
     assert duration_s(f"{h}h{m}m{s}s{ms}ms") == pytest.approx(h * 3600 + m * 60 + s + ms / 1000)

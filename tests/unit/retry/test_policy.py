@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanwise.errors import ConfigError, StateError
@@ -134,6 +134,7 @@ def test_a_long_queue_alone_is_no_reason_to_give_up():
     assert isinstance(ask("rate", refusals=2, waited_s=50_000.0), Again)
 
 
+@settings(deadline=None)
 @given(
     kind=st.sampled_from(["rate", "capacity", "infrastructure"]),
     retry_after_s=st.none() | st.floats(0, 1e6),
