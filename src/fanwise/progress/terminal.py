@@ -210,7 +210,7 @@ def _gain(report: Report) -> RenderableType:
     known = money(counters.cost_usd) if counters.cost_usd else ""
     spent = f"{known} + ?" if report.cost_usd is None and known else money(report.cost_usd)
     cells: list[tuple[str, str | Text]] = [
-        ("one by one", duration(report.sequential_s)),
+        ("service time", duration(report.sequential_s)),
         ("calls", number(counters.calls)),
         ("speedup", Text(speedup, style="bold")),
         ("attempts", number(counters.attempts)),
@@ -220,7 +220,7 @@ def _gain(report: Report) -> RenderableType:
         ("retries", number(report.retries)),
         ("utilisation", percent(report.utilisation)),
         ("tokens in", number(counters.input_tokens)),
-        ("longest item", duration(report.critical_path_s)),
+        ("critical path", duration(report.critical_path_s)),
         ("tokens out", number(counters.output_tokens)),
         ("sessions", _sessions(report)),
         ("cost", spent),
@@ -240,8 +240,8 @@ def _limits(report: Report) -> RenderableType:
     grid.add_column(justify="right", no_wrap=True)
     for cause, share in report.limited_by.items():
         filled = max(1, round(share * _BAR))
-        bar = Text("█" * filled, style=CAUSE_STYLES[cause])
-        bar.append("░" * (_BAR - filled), style="dim")
+        # Length alone must tell the share: there may be no colour.
+        bar = Text.assemble(("█" * filled, CAUSE_STYLES[cause]), ("·" * (_BAR - filled), "dim"))
         grid.add_row(cause, bar, percent(share))
     return grid
 
@@ -294,7 +294,7 @@ def _ambiguous(report: Report) -> Iterator[RenderableType]:
 
 def _ambiguous_line(call: AmbiguousCall) -> str:
     sent = "not sent again" if not call.resends else f"sent again {number(call.resends)} ×"
-    return f"{plain(call.item_id, most=40)}, {plain(call.model, most=40)}, {sent}, {call.state}"
+    return f"{plain(call.item_id, most=60)}, {plain(call.model, most=60)}, {sent}, {call.state}"
 
 
 def print_report(report: Report, *, stream: TextIO, width: int | None = None) -> None:

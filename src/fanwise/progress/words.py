@@ -118,18 +118,13 @@ def _size(size_s: float) -> str:
 
 
 def money(usd: Decimal | None) -> str:
-    """Dollars for people; ``?`` where the price is unknown."""
+    """Dollars for people: cents, and three digits below a dollar; ``?`` where it is unknown."""
     if usd is None:
         return "?"
-    if usd == 0:
-        return "$0"
-    return (
-        f"${usd:,.2f}"
-        if abs(usd) >= 1
-        else f"${usd:.3g}"
-        if abs(usd) >= Decimal("0.0001")
-        else "<$0.0001"
-    )
+    size = abs(usd)
+    if size >= 1 or usd == 0:
+        return f"${usd:,.2f}" if usd else "$0"
+    return f"${usd:.{2 - usd.adjusted()}f}" if size >= Decimal("0.0001") else "<$0.0001"
 
 
 def percent(share: float | None) -> str:
