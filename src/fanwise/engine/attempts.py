@@ -178,7 +178,7 @@ class Attempts:
                 )
             )
         except BaseException:
-            permit.settle(_CANCELLED)
+            permit.settle(_CANCELLED, sent=False)
             raise
         course.intended = True
 

@@ -1,0 +1,108 @@
+"""Every Python example of the docs is a program that runs, and every command they show exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Every block of one language, named by its page and line."""
+    found: list[tuple[str, str]] = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for match in BLOCK.finditer(text):
+            if match[1] == language:
+                line = text.count("\n", 0, match.start()) + 1
+                found.append((f"{page.name}:{line}", match[2]))
+    return found
+
+
+EXAMPLES = blocks("python")
+
+
+@pytest.mark.parametrize("code", [code for _, code in EXAMPLES], ids=[name for name, _ in EXAMPLES])
+def test_a_python_example_runs_as_it_stands(code: str, tmp_path: Path) -> None:
+    program = tmp_path / "example.py"
+    program.write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """Every ``fanwise`` command of the shell examples, with its options."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for name, text in blocks("sh") + blocks("console"):
+        for line in text.replace("\\\n", " ").splitlines():
+            words = line.strip().removeprefix("$ ")
+            for part in re.split(r"\s(?:\||&&|;)\s", words):
+                if re.match(r"(?:[A-Z_]+=\S+ )*fanwise\s", part):
+                    tokens = shlex.split(part, comments=True)
+                    while "=" in tokens[0]:
+                        tokens = tokens[1:]
+                    found.setdefault(" ".join(tokens), (name, tokens[1:]))
+    return list(found.values())
+
+
+COMMANDS = commands()
+
+
+def options_of(command: tuple[str, ...]) -> set[str]:
+    """The options that a command's help names."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fanwise", *command, "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin", "TERM": "dumb", "NO_COLOR": "1"},
+    )
+    assert done.returncode == 0, f"there is no command: fanwise {' '.join(command)}"
+    return set(re.findall(r"(?<![\w-])(--?[a-zA-Z][\w-]*)", done.stdout))
+
+
+def test_commands_and_options_that_the_docs_show_exist() -> None:
+    known: dict[str, set[str]] = {}
+    wrong: list[str] = []
+    for place, tokens in COMMANDS:
+        verb = tokens[0]
+        if verb.startswith("-"):
+            continue
+        if verb not in known:
+            known[verb] = options_of((verb,))
+            for sub in ("stats", "clear"):
+                if verb == "cache":
+                    known[verb] |= options_of((verb, sub))
+        for token in tokens[1:]:
+            option = token.split("=")[0]
+            named = re.fullmatch(r"--[a-z][\w-]*|-[a-zA-Z]", option)
+            if named and option not in known[verb]:
+                wrong.append(f"{place}: fanwise {verb} has no {option}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    broken = [
+        f"{page.name}: {target}"
+        for page in PAGES
+        for target in LINK.findall(page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert not broken
