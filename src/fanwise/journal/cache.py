@@ -209,7 +209,7 @@ class Cache:
     def _write(self, link: Link, puts: Sequence[_Put]) -> None:
         now = self._clock.wall()
         rows = {
-            key: (link.pack(key[1]), key[0], key[2], now, len(record), record)
+            key: (codec.pack_key(key[1]), key[0], key[2], now, len(record), record)
             for key, record in puts
         }
         link.begin()
@@ -225,7 +225,7 @@ class Cache:
         rows = link.listed(
             "SELECT scope, content_key, sample, record FROM cache_1"
             " WHERE written_at >= ? AND content_key IN :list",
-            {link.pack(key[1]) for key in wanted},
+            {codec.pack_key(key[1]) for key in wanted},
             self._clock.wall() - self._max_age_s,
         )
         found = {(row[0], codec.unpack_key(bytes(row[1])), row[2]): row[3] for row in rows}

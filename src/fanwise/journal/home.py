@@ -153,6 +153,15 @@ def open_home(location: str | Path | None = None, *, clock: Clock | None = None)
     """
     clock = clock or SystemClock()
     text = str(location) if location is not None else DEFAULT_DIRECTORY
+    if text.startswith(("postgresql:", "postgres:", "postgresql+psycopg:")):
+        try:
+            from fanwise.journal.server_home import ServerHome
+        except ImportError as error:
+            raise ConfigError(
+                "a PostgreSQL journal needs psycopg, which is not installed",
+                hint="pip install 'fanwise[postgres]'",
+            ) from error
+        return ServerHome(text, clock=clock)
     if "://" in text:
         scheme = text.partition("://")[0]
         raise ConfigError(

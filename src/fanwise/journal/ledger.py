@@ -180,14 +180,12 @@ class Ledger:
     Args:
         run: The run's number: 0 in a file of its own.
         base: Keys of this run are above it.
-        pack: A content key in the form the database takes.
         tally: The run's totals.
         next_item, next_call, next_request, next_event: The keys to be given next.
     """
 
     run: int
     base: int
-    pack: Any
     tally: Tally
     next_item: int
     next_call: int
@@ -256,7 +254,7 @@ class Ledger:
         else:
             self._reopen(key, call, rows)
         self.open.add(call.id)
-        packed = self.pack(key.content_key)
+        packed = codec.pack_key(key.content_key)
         rows.calls[call.id] = (call.id, item.id, packed, key.sample, call.resends, write.intent)
         if write.request and key.content_key not in rows.requests:
             request = self.next_request
@@ -282,7 +280,7 @@ class Ledger:
         call = item.calls.get((key.content_key, key.sample))
         if call is None:
             call = self._new_call(item, key)
-            packed = self.pack(key.content_key)
+            packed = codec.pack_key(key.content_key)
             rows.calls[call.id] = (call.id, item.id, packed, key.sample, 0, "")
         elif call.record or call.state != "sending":
             self.tally.end(_load(key, call), call.state, sign=-1)

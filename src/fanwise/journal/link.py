@@ -82,10 +82,6 @@ class Link(Protocol):
         """Runs one statement and returns how many rows it changed."""
         ...
 
-    def pack(self, content_key: str) -> Any:
-        """A content key as a value for :meth:`insert`."""
-        ...
-
     def judge(self, error: Exception) -> Exception | None:
         """What a driver's error means for the whole journal; ``None`` where it concerns the
         values of one row only.

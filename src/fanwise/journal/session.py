@@ -100,7 +100,6 @@ def load_ledger(link: Link, *, number: int) -> Ledger:
     return Ledger(
         run=number,
         base=base,
-        pack=link.pack,
         tally=Tally.of_document(codec.load(found[0][0])),
         next_item=_last(link, "items", base) + 1,
         next_call=_last(link, "calls", base) + 1,

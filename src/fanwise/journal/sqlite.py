@@ -15,7 +15,6 @@ from sqlalchemy import Table
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from fanwise.errors import CorruptRecord, JournalError, JournalUnavailable
-from fanwise.journal import codec
 from fanwise.journal.link import ON_CONFLICT
 
 OPENING_S = 5.0  # how long opening and reading wait for a program that holds the file
@@ -171,9 +170,6 @@ class SqliteLink:
 
     def update(self, statement: str, *values: Any) -> int:
         return self._connection.execute(statement, values).rowcount
-
-    def pack(self, content_key: str) -> bytes:
-        return codec.pack_key(content_key)
 
     def judge(self, error: Exception) -> Exception | None:
         return judge(error, self._path)

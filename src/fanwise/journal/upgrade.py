@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -53,6 +54,17 @@ def upgrade_file(connection: sqlite3.Connection) -> None:
         core.exec_driver_sql("ROLLBACK")
         raise
     core.exec_driver_sql("COMMIT")
+
+
+def upgrade_server(connection: Any) -> None:
+    """As :func:`upgrade`, for a psycopg connection with an open transaction of the caller's."""
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: connection,
+        poolclass=StaticPool,
+        isolation_level="AUTOCOMMIT",
+    )
+    upgrade(engine.connect())
 
 
 def _escaped(path: Path) -> str:
