@@ -14,8 +14,9 @@ import aiohttp
 
 from fanwise.errors import StateError
 from fanwise.models.aiohttp_attempt import AiohttpAttempt
+from fanwise.models.aiohttp_errors import fault_of
 from fanwise.models.fast_http_decode import Decoder, UndecodableError, coding_of
-from fanwise.models.fast_http_parser import Bounds
+from fanwise.models.fast_http_parser import Bounds, UnusableAnswer, head_too_large, too_large
 from fanwise.models.fast_http_request import Target, request_head, target_of
 from fanwise.models.transport import HttpReply, HttpRequest, HttpStream, TransportStatistics
 from fanwise.models.transport_errors import TransportFault
@@ -25,6 +26,7 @@ from fanwise.models.transport_tls import tls_context
 _DEFAULT_BOUNDS = Bounds()
 # aiohttp warns of larger bodies handed over as bytes; a file it sends piece by piece.
 _LARGE_BYTES = 256 * 1024
+_FRAMES = frozenset({"content-length", "transfer-encoding"})
 
 
 class AiohttpTransport:
@@ -132,17 +134,19 @@ class AiohttpTransport:
     def _stream_of(self, response: aiohttp.ClientResponse, attempt: AiohttpAttempt) -> HttpStream:
         headers = _joined(response.headers)
         first_byte_s = attempt.answered(response.status, headers)
+        if response.status < 200:
+            raise _unusable(attempt, UnusableAnswer("switches to another protocol"))
         size = sum(len(name) + len(value) + 4 for name, value in response.raw_headers)
         if size > self._bounds.head_bytes:
-            raise _unusable(attempt, f"has more than {self._bounds.head_bytes} bytes of headers")
+            raise _unusable(attempt, head_too_large(self._bounds.head_bytes))
         coding = coding_of(headers.get("content-encoding", ""))
         most = self._bounds.body_bytes
         if (response.content_length or 0) > most:
-            raise _unusable(attempt, f"has a body of more than {most} bytes")
+            raise _unusable(attempt, too_large(most))
         try:
             decoder = None if coding is None else Decoder(coding, max_bytes=most)
         except UndecodableError as error:
-            raise _unusable(attempt, f"cannot be used: {error}") from None
+            raise _unusable(attempt, UnusableAnswer(f"cannot be used: {error}")) from None
         return AiohttpStream(
             response, attempt, first_byte_s=first_byte_s, decoder=decoder, max_bytes=most
         )
@@ -197,7 +201,15 @@ class AiohttpTransport:
 class AiohttpStream:
     """A streamed answer (:class:`fanwise.models.transport.HttpStream`)."""
 
-    __slots__ = ("_attempt", "_decoder", "_first_byte_s", "_left_bytes", "_response")
+    __slots__ = (
+        "_attempt",
+        "_closed",
+        "_decoder",
+        "_first_byte_s",
+        "_left_bytes",
+        "_max_bytes",
+        "_response",
+    )
 
     def __init__(
         self,
@@ -212,7 +224,11 @@ class AiohttpStream:
         self._attempt = attempt
         self._first_byte_s = first_byte_s
         self._decoder = decoder
-        self._left_bytes = max_bytes
+        self._left_bytes = self._max_bytes = max_bytes
+        connection = response.connection
+        protocol = None if connection is None else connection.protocol
+        # How the connection ended says whether a body that ends with it is whole.
+        self._closed = None if protocol is None else protocol.closed
 
     @property
     def status(self) -> int:
@@ -242,7 +258,7 @@ class AiohttpStream:
             piece = self._decoded(piece)
             self._left_bytes -= len(piece)
             if self._left_bytes < 0:
-                raise _unusable(self._attempt, "has a larger body than allowed")
+                raise _unusable(self._attempt, too_large(self._max_bytes))
             if piece:
                 return piece
 
@@ -255,15 +271,26 @@ class AiohttpStream:
         try:
             return self._decoder.feed(piece)
         except UndecodableError as error:
-            raise _unusable(self._attempt, f"cannot be used: {error}") from None
+            raise _unusable(self._attempt, UnusableAnswer(f"cannot be used: {error}")) from None
 
     def _finish(self) -> None:
+        ended = self._closed
+        if not _FRAMES.isdisjoint(self.headers):
+            ended = None
+        if ended is not None and ended.done() and ended.exception() is not None:
+            raise fault_of(
+                aiohttp.ClientPayloadError(str(ended.exception())),
+                server=self._attempt.server,
+                phase=self._attempt.phase,
+                status=self.status,
+                headers=self.headers,
+            )
         if self._decoder is None:
             return
         try:
             self._decoder.finish()
         except UndecodableError as error:
-            raise _unusable(self._attempt, f"cannot be used: {error}") from None
+            raise _unusable(self._attempt, UnusableAnswer(f"cannot be used: {error}")) from None
 
 
 def _joined(headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -274,12 +301,13 @@ def _joined(headers: Mapping[str, str]) -> Mapping[str, str]:
     return joined
 
 
-def _unusable(attempt: AiohttpAttempt, message: str) -> TransportFault:
+def _unusable(attempt: AiohttpAttempt, error: UnusableAnswer) -> TransportFault:
     return TransportFault(
-        f"the answer of {attempt.server} {message}",
+        f"the answer of {attempt.server} {error.message}",
         kind="protocol",
         phase="between_chunks",
         maybe_sent=True,
+        hint=error.hint,
         status=attempt.status,
         headers=attempt.headers,
     )

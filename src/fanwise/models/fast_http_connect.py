@@ -16,7 +16,7 @@ from fanwise.models.transport_errors import TransportTimeout, connect_fault, tim
 from fanwise.models.transport_tls import tls_context
 from fanwise.records import Timeouts
 
-P = TypeVar("P", bound=asyncio.Protocol)
+P = TypeVar("P", bound=asyncio.BaseProtocol)
 _Addresses: TypeAlias = "Sequence[tuple[Any, ...]]"
 
 # RFC 8305, 5: wait this long for one address before the next one is tried beside it.
@@ -58,13 +58,17 @@ class Dialer:
             TransportTimeout: ``connect_s`` or ``attempt_s`` passed; nothing was sent.
             ConfigError: Where the authorities to trust cannot be read.
         """
+        context = None
+        if target.tls:
+            # Before the clock starts: reading the system's authorities takes its time, once.
+            context = self._context = self._context or tls_context(self._ca_file)
         now = asyncio.get_running_loop().time()
         left_s = started_at + timeouts.attempt_s - now
         limit_s = min(timeouts.connect_s, left_s)
         deadline = asyncio.timeout_at(None if limit_s == math.inf else now + limit_s)
         try:
             async with deadline:
-                return await self._connect(target, factory)
+                return await self._connect(target, factory, context)
         except (OSError, RuntimeError) as error:
             if deadline.expired():
                 raise self._too_late(target, timeouts, left_s) from None
@@ -85,10 +89,9 @@ class Dialer:
             lookup.cancel()
         await asyncio.gather(*lookups, return_exceptions=True)
 
-    async def _connect(self, target: Target, factory: Callable[[], P]) -> P:
-        context = None
-        if target.tls:
-            context = self._context = self._context or tls_context(self._ca_file)
+    async def _connect(
+        self, target: Target, factory: Callable[[], P], context: ssl.SSLContext | None
+    ) -> P:
         addresses = await self._resolve(target.host, target.port)
         loop = asyncio.get_running_loop()
         self._turn += 1

@@ -38,7 +38,7 @@ class Decoder:
         UndecodableError: For any other encoding; here or while decoding.
     """
 
-    __slots__ = ("_encoding", "_held", "_inflate", "_left")
+    __slots__ = ("_encoding", "_held", "_inflate", "_left", "_most")
 
     def __init__(self, encoding: str, *, max_bytes: int) -> None:
         if encoding not in {"gzip", "x-gzip", "deflate"}:
@@ -46,7 +46,7 @@ class Decoder:
         self._encoding = encoding
         self._inflate: _Inflate | None = None
         self._held = b""
-        self._left = max_bytes
+        self._left = self._most = max_bytes
 
     def feed(self, data: bytes) -> bytes:
         """The next piece, decompressed; may be empty."""
@@ -72,7 +72,7 @@ class Decoder:
                 raise UndecodableError(f"its {self._encoding} data is broken: {error}") from error
             self._left -= len(piece)
             if self._left < 0:
-                raise UndecodableError("it is larger than allowed once decompressed")
+                raise UndecodableError(f"it is more than {self._most} bytes once decompressed")
             pieces.append(piece)
             data = inflate.unused_data or inflate.unconsumed_tail
         return b"".join(pieces)

@@ -94,7 +94,7 @@ class AnswerParser:
         self._raw.clear()
         self.parts.clear()
 
-    def feed(self, data: bytes | memoryview) -> None:
+    def feed(self, data: memoryview) -> None:
         """Takes the next bytes.
 
         Bytes behind a complete answer do not harm it; they only end the connection's use.
@@ -142,7 +142,7 @@ class AnswerParser:
         data = self.take()
         most = self._bounds.body_bytes
         if len(data) > most:
-            raise _too_large(most)
+            raise too_large(most)
         encoding = self.encoding
         if encoding is None:
             return data
@@ -155,14 +155,14 @@ class AnswerParser:
         most = self._bounds.head_bytes
         if not self.head_done:
             if self._wire_bytes > most:
-                raise _head_too_large(most)
+                raise head_too_large(most)
             return
         # Bytes that are no body: chunk extensions, trailers. They get a head's allowance.
         self._dry_bytes = self._dry_bytes + received if dry else 0
         if self._dry_bytes > most:
             raise UnusableAnswer(f"holds more than {most} bytes of framing in a row")
         if self._wire_bytes > most + self._bounds.body_bytes:
-            raise _too_large(self._bounds.body_bytes)
+            raise too_large(self._bounds.body_bytes)
 
     # ── what llhttp calls ──
 
@@ -182,14 +182,14 @@ class AnswerParser:
         if self._wire_bytes > bounds.head_bytes:
             size = sum(len(name) + len(value) + 4 for name, value in self._raw)
             if size > bounds.head_bytes:
-                self._give_up(_head_too_large(bounds.head_bytes))
+                self._give_up(head_too_large(bounds.head_bytes))
         self.status = status
         self.headers = headers = self._mapping()
         self.head_done = True
         length = headers.get("content-length")
         if length is not None:
             if int(length) > bounds.body_bytes:
-                self._give_up(_too_large(bounds.body_bytes))
+                self._give_up(too_large(bounds.body_bytes))
             return
         coding = headers.get("transfer-encoding")
         if coding is not None and coding.strip().lower() != "chunked":
@@ -218,7 +218,7 @@ class AnswerParser:
         self._fault = fault
         raise fault
 
-    def _not_http(self, data: bytes | memoryview, error: HttpParserError) -> UnusableAnswer:
+    def _not_http(self, data: memoryview, error: HttpParserError) -> UnusableAnswer:
         if self.head_done or self._wire_bytes > len(data):
             return UnusableAnswer(f"is malformed: {error}")
         start = bytes(data[:40])
@@ -230,11 +230,13 @@ class AnswerParser:
         )
 
 
-def _too_large(most: int) -> UnusableAnswer:
+def too_large(most: int) -> UnusableAnswer:
+    """The error for a body of more than ``most`` bytes."""
     return UnusableAnswer(
         f"has a body of more than {most} bytes", hint="ask for less at once, or raise body_bytes"
     )
 
 
-def _head_too_large(most: int) -> UnusableAnswer:
+def head_too_large(most: int) -> UnusableAnswer:
+    """The error for a head of more than ``most`` bytes."""
     return UnusableAnswer(f"has more than {most} bytes of headers")

@@ -13,7 +13,7 @@ from fanwise.errors import ConfigError
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _METHODS = frozenset({"GET", "POST"})
 # RFC 9110, 5.6.2: what header names may consist of; here in lower case, one to a line.
-_TOKENS = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9a-z]+(?:\n[!#$%&'*+\-.^_`|~0-9a-z]+)*)?")
+_TOKENS = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+(?:\n[!#$%&'*+\-.^_`|~0-9a-z]+)*")
 # The message's framing is ours; a second opinion on it is how requests are smuggled.
 _FRAMING = frozenset(
     {"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"}
@@ -94,7 +94,7 @@ def request_head(
     if method not in _METHODS:
         raise ConfigError(f"the method {method!r} is not served", hint="take GET or POST")
     names = {name.lower() for name in headers}
-    if not _TOKENS.fullmatch("\n".join(names)):
+    if names and not _TOKENS.fullmatch("\n".join(names)):
         raise ConfigError(
             "a header name is empty or holds a character other than letters, digits and hyphens",
             hint=f"the names are {sorted(names)}",

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from fanwise.models.fast_http_decode import Decoder, UndecodableError
-from fanwise.models.fast_http_parser import UnusableAnswer
+from fanwise.models.fast_http_parser import UnusableAnswer, too_large
 from fanwise.models.transport import HttpReply
 
 # The socket is left unread while more than this waits for the reader.
@@ -30,6 +30,7 @@ class StreamBody:
         "_decoder",
         "_error",
         "_left_bytes",
+        "_max_bytes",
         "_waiter",
         "ended",
         "on_room",
@@ -38,7 +39,7 @@ class StreamBody:
     def __init__(self, *, max_bytes: int) -> None:
         self._chunks: deque[bytes] = deque()
         self._buffered_bytes = 0
-        self._left_bytes = max_bytes
+        self._left_bytes = self._max_bytes = max_bytes
         self._decoder: Decoder | None = None
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -71,7 +72,7 @@ class StreamBody:
         if data:
             self._left_bytes -= len(data)
             if self._left_bytes < 0:
-                raise UnusableAnswer("has a larger body than allowed")
+                raise too_large(self._max_bytes)
             self._chunks.append(data)
             self._buffered_bytes += len(data)
             self._wake()
