@@ -172,7 +172,7 @@ class OpenAIEndpoint:
                 return refused_by_status(
                     stream.status, stream.headers, await stream.read(), who=self._who
                 )
-            if "text/event-stream" not in kind and "json" in kind:
+            if "json" in kind or "html" in kind:
                 return await self._unstreamed(stream, on_token)
             reader = _Reader(ChatStream(stream.headers, who=self._who), on_token, self._clock)
             failure = await reader.read(stream)

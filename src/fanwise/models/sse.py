@@ -36,14 +36,24 @@ class SseParser:
         max_event_bytes: Refuse an event above this size.
     """
 
-    __slots__ = ("_after_cr", "_data", "_event_bytes", "_max_bytes", "_name", "_start", "_tail")
+    __slots__ = (
+        "_after_cr",
+        "_data",
+        "_data_bytes",
+        "_max_bytes",
+        "_name",
+        "_start",
+        "_tail",
+        "_tail_bytes",
+    )
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_bytes = max_event_bytes
         self._tail: list[bytes] = []
         self._data: list[bytes] = []
         self._name = ""
-        self._event_bytes = 0
+        self._tail_bytes = 0
+        self._data_bytes = 0
         self._after_cr = False
         self._start = True
 
@@ -57,20 +67,17 @@ class SseParser:
             self._after_cr = False
             if chunk.startswith(b"\n"):
                 chunk = chunk[1:]
-        self._event_bytes += len(chunk)
         if b"\n" not in chunk and b"\r" not in chunk:
-            if chunk:
-                self._tail.append(chunk)
-            self._check_size()
+            self._keep(chunk)
             return []
         if self._tail:
             self._tail.append(chunk)
             chunk = b"".join(self._tail)
             self._tail.clear()
+            self._tail_bytes = 0
         self._after_cr = chunk.endswith(b"\r")
         lines = chunk.splitlines()
-        if not chunk.endswith((b"\n", b"\r")):
-            self._tail.append(lines.pop())
+        rest = b"" if chunk.endswith((b"\n", b"\r")) else lines.pop()
         events: list[ServerEvent] = []
         for line in lines:
             if line:
@@ -79,9 +86,7 @@ class SseParser:
                 events.append(self._event())
             else:
                 self._name = ""
-        if events:
-            self._event_bytes = sum(map(len, self._tail)) + sum(map(len, self._data))
-        self._check_size()
+        self._keep(rest)
         return events
 
     def finish(self) -> list[ServerEvent]:
@@ -92,8 +97,12 @@ class SseParser:
             self._take(line)
         return [self._event()] if self._data else []
 
-    def _check_size(self) -> None:
-        if self._event_bytes > self._max_bytes:
+    def _keep(self, rest: bytes) -> None:
+        """Keeps the begun line for the next chunk."""
+        if rest:
+            self._tail.append(rest)
+            self._tail_bytes += len(rest)
+        if self._tail_bytes + self._data_bytes > self._max_bytes:
             raise EventTooLarge(f"a stream event grew above {self._max_bytes} bytes")
 
     def _take(self, line: bytes) -> None:
@@ -104,6 +113,7 @@ class SseParser:
         value = value.removeprefix(b" ")
         if field == b"data":
             self._data.append(value)
+            self._data_bytes += len(value) + 1
         elif field == b"event":
             self._name = value.decode("utf-8", "replace")
 
@@ -111,5 +121,6 @@ class SseParser:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
         event = ServerEvent(data, self._name)
         self._data.clear()
+        self._data_bytes = 0
         self._name = ""
         return event
