@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from fanwise.progress import charts
 from fanwise.progress.report import Report
 from fanwise.progress.words import (
+    MACHINE_BOUND,
     compact,
     duration,
     money,
@@ -60,6 +61,7 @@ def render_html(report: Report) -> str:
         ended=run_ended(report.run.status),
         comparison=charts.comparison(report),
         causes=CAUSE_WORDS,
+        machine_bound=MACHINE_BOUND,
         marks=charts.time_marks(report.wall_s),
         seams=[100.0 * seam / report.wall_s for seam in report.seams if report.wall_s > 0.0],
         curve=charts.curve(report),

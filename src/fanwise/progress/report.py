@@ -28,6 +28,8 @@ from fanwise.records import (
     SessionRecord,
 )
 
+_BUSY = 0.1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -52,7 +54,8 @@ class Report:
         ambiguous: Calls that a crash caught in flight, in order of their intents, at most 10 000.
         ambiguous_count: All of them.
         sessions: The run's sessions; every one but the first is a resume.
-        refusals, retries: Attempts turned away, and attempts after a call's first.
+        refusals, retries: Attempts turned away for rate or capacity, and attempts after a call's
+            first.
         bars: An even sample of at most 2000 calls for the waterfall; ``calls_sent`` is out of how
             many.
         timeline: Calls in flight and their ends over the run's work.
@@ -89,8 +92,19 @@ class Report:
 
     @property
     def kills(self) -> int:
-        """Sessions that ended without closing the run."""
-        return sum(1 for session in self.sessions if not session.closed)
+        """Sessions that ended without closing the run; the one that goes on is none."""
+        left_open = sum(1 for session in self.sessions if not session.closed)
+        going_on = self.run.live and bool(self.sessions) and not self.sessions[-1].closed
+        return left_open - going_on
+
+    @property
+    def machine_bound(self) -> bool:
+        """Whether this machine was busy for a tenth of the time or more.
+
+        Answers then lie waiting here before they are read, which counts as service: the sequential
+        time and the speedup are overstated.
+        """
+        return self.limited_by.get("cpu", 0.0) >= _BUSY
 
 
 def service_s(record: CallRecord) -> float:
@@ -230,6 +244,7 @@ def summary_json(report: Report, output_file: str | None = None) -> dict[str, An
         "calls": counters.calls,
         "attempts": counters.attempts,
         "rate_limited": counters.rate_limited,
+        "refusals": report.refusals,
         "retries": report.retries,
         "tokens": {
             "input_tokens": counters.input_tokens,
@@ -245,6 +260,7 @@ def summary_json(report: Report, output_file: str | None = None) -> dict[str, An
         "efficiency": report.efficiency,
         "utilisation": report.utilisation,
         "critical_path_s": report.critical_path_s,
+        "machine_bound": report.machine_bound,
         "limited_by": [
             {"cause": cause, "share": share} for cause, share in report.limited_by.items()
         ],
@@ -270,7 +286,7 @@ def _model(model: ModelReport) -> dict[str, Any]:
         "failed": model.failed,
         "attempts": model.attempts,
         "retries": model.retries,
-        "rate_limited": model.refusals,
+        "refusals": model.refusals,
         "p50_s": model.p50_s,
         "p95_s": model.p95_s,
         "p99_s": model.p99_s,

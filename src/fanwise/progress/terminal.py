@@ -21,6 +21,7 @@ from fanwise.progress.live import Snapshot
 from fanwise.progress.report import Report
 from fanwise.progress.tallies import AmbiguousCall, ErrorGroup, ModelReport
 from fanwise.progress.words import (
+    MACHINE_BOUND,
     compact,
     duration,
     money,
@@ -166,6 +167,8 @@ def _sections(report: Report, *, wide: bool) -> Iterator[RenderableType]:
     yield _gain(report)
     yield _heading("What limited it")
     yield _limits(report)
+    if report.machine_bound:
+        yield Text(MACHINE_BOUND, style="yellow")
     if report.models:
         yield _heading("Models")
         yield _models(report.models, wide=wide)
@@ -215,7 +218,7 @@ def _gain(report: Report) -> RenderableType:
         ("speedup", Text(speedup, style="bold")),
         ("attempts", number(counters.attempts)),
         ("saved", duration(report.savings_s)),
-        ("refused", number(counters.rate_limited)),
+        ("refused", number(report.refusals)),
         ("efficiency", percent(report.efficiency)),
         ("retries", number(report.retries)),
         ("utilisation", percent(report.utilisation)),

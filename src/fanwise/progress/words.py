@@ -9,6 +9,11 @@ from decimal import Decimal
 
 from fanwise.records import Cause, RunStatus
 
+MACHINE_BOUND = (
+    "This machine was busy: answers waited here before they were read, so that the service time "
+    "and the speedup are overstated."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitFacts:

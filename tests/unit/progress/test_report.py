@@ -4,6 +4,7 @@ import json
 import math
 import random
 import tracemalloc
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -112,6 +113,20 @@ def test_wall_time_is_that_of_the_sessions_without_the_pauses():
     assert report.kills == 1
     assert report.seams == [4.0]
     assert [bar.begin_s for bar in report.bars] == pytest.approx([0.0, 5.0])
+
+
+def test_a_session_that_goes_on_is_not_cut_short():
+    sessions = [session(closed=False), session(2000.0, 2001.0, number=2, closed=False)]
+    dead = report_of(sessions=sessions)
+    alive = replace(dead, run=replace(RUN, live=True))
+    assert (dead.kills, alive.kills) == (2, 1)
+
+
+def test_a_busy_machine_is_said_to_flatter_the_speedup():
+    busy = report_of(sessions=[session(limited_by={"cpu": 1.0, "nothing": 8.0})])
+    idle = report_of(sessions=[session(limited_by={"cpu": 0.5, "nothing": 8.0})])
+    assert busy.machine_bound
+    assert not idle.machine_bound
 
 
 def test_a_run_without_time_or_service_has_no_ratios():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -194,6 +195,13 @@ def test_a_run_that_sent_nothing_says_so():
     assert "Nothing was sent" in printed(report, width=80)
 
 
+def test_a_busy_machine_is_named():
+    report = report_of()
+    assert "This machine was busy" not in printed(report, width=80)
+    busy = replace(report, limited_by={"cpu": 0.5, "nothing": 0.5})
+    assert "This machine was busy" in printed(busy, width=80)
+
+
 def test_no_colour_off_a_terminal():
     assert ESCAPE not in printed(report_of(), width=80)
 
@@ -286,6 +294,16 @@ def test_the_panel_leaves_its_last_state_and_the_cursor(monkeypatch):
     text = stream.getvalue()
     assert "100/200" in text
     assert text.count(f"{ESCAPE}[?25h") >= text.count(f"{ESCAPE}[?25l") > 0
+
+
+def test_lines_may_be_written_above_the_panel(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = Terminal()
+    with PanelDisplay(stream, clock=HandClock(), name="scan") as display:
+        display.show(snapshot_of())
+        display.above("a result [bold]\n")
+    text = stream.getvalue()
+    assert text.index("a result [bold]") < text.rindex("Limited by")
 
 
 @pytest.mark.parametrize(
