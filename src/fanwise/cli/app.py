@@ -43,6 +43,30 @@ class _Entry:
 
 _ENTRIES = (
     _Entry(
+        name="run",
+        target="fanwise.cli.run:run",
+        summary="Send every row of a table to one or more models.",
+        panel=_WORK,
+    ),
+    _Entry(
+        name="plan",
+        target="fanwise.cli.run:plan",
+        summary="Estimate tokens and cost of a run; sends nothing.",
+        panel=_WORK,
+    ),
+    _Entry(
+        name="resume",
+        target="fanwise.cli.resume:resume",
+        summary="Go on with a run that was interrupted.",
+        panel=_GO_ON,
+    ),
+    _Entry(
+        name="retry",
+        target="fanwise.cli.resume:retry",
+        summary="Send the failed items of a run again.",
+        panel=_GO_ON,
+    ),
+    _Entry(
         name="cancel",
         target="fanwise.cli.cancel:cancel",
         summary="End a run for good; what was paid for is kept.",
@@ -64,6 +88,18 @@ _ENTRIES = (
         name="watch",
         target="fanwise.cli.watch:watch",
         summary="Follow a run of another terminal until it ends.",
+        panel=_LOOK,
+    ),
+    _Entry(
+        name="report",
+        target="fanwise.cli.reports:report",
+        summary="What a run took, and what limited it.",
+        panel=_LOOK,
+    ),
+    _Entry(
+        name="export",
+        target="fanwise.cli.reports:export",
+        summary="Write the results of a run as JSONL or CSV.",
         panel=_LOOK,
     ),
     _Entry(

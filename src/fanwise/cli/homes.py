@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from fanwise.cli.flags import HomeFlags
 from fanwise.cli.options import read_options
@@ -76,6 +78,50 @@ def newest_unfinished(home: Home) -> RunRecord:
         f"no run in {home.location} is unfinished",
         hint="`fanwise list` shows all; `fanwise retry ID` sends failed items again",
     )
+
+
+_HOW = frozenset(
+    {
+        "accept_changes",
+        "attempt_timeout_s",
+        "deadline_s",
+        "max_attempts",
+        "max_concurrency",
+        "ordered",
+        "rpm",
+        "timeout_s",
+        "tpm",
+    }
+)
+
+
+def same_work(
+    runs: Iterable[RunRecord], *, command: str, stored: Mapping[str, Any]
+) -> RunRecord | None:
+    """The newest unfinished run of the very same work, whatever limits it had.
+
+    Whoever types a command again after a crash wants to go on, not to pay twice. A run that some
+    process works on is not meant.
+
+    Args:
+        runs: The runs of a journal, newest first.
+        command: The command.
+        stored: Its options as a run would keep them.
+    """
+    from fanwise.journal.home import FINAL
+
+    wanted = _what(stored)
+    for run in runs:
+        unfinished = run.status not in FINAL and not run.live
+        if unfinished and run.spec.command == command and _what(run.spec.options) == wanted:
+            return run
+    return None
+
+
+def _what(stored: Mapping[str, Any]) -> bytes:
+    """What is to be done, without how: in one spelling, so that it can be compared."""
+    what = {name: value for name, value in stored.items() if name not in _HOW}
+    return orjson.dumps(what, option=orjson.OPT_SORT_KEYS)
 
 
 def status_of(run: RunRecord) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fanwise.cli.display import say
-from fanwise.cli.failures import printable
+from fanwise.cli.failures import printable, silence_stdout
 from fanwise.clock import SystemClock
 from fanwise.progress.display import Display, PanelDisplay, open_display
 
@@ -72,21 +73,45 @@ class Screen:
         else:
             say(sentence)
 
-    def write(self, text: str) -> int:
+    def write(self, lines: bytes) -> None:
         """Whole lines of data on stdout; where that is the panel's own terminal, above the panel.
 
         Raises:
             BrokenPipeError: Nobody reads them any more.
         """
         if isinstance(self._display, PanelDisplay) and sys.stdout.isatty():
-            self._above.append(printable(text))  # drawn with the next panel, not one by one
+            # Drawn with the next panel, not one by one.
+            self._above.append(printable(lines.decode("utf-8", "replace")))
         else:
-            sys.stdout.write(text)
-        return len(text)
+            sys.stdout.buffer.write(lines)
+            sys.stdout.buffer.flush()
 
-    def flush(self) -> None:
-        """Hands on what was written; a part of the protocol of files."""
-        sys.stdout.flush()
+
+class ScreenFile(io.RawIOBase):
+    """Standard output as a file of bytes, for whoever writes whole lines into one.
+
+    Args:
+        screen: Shows them.
+        on_gone: Called once when nobody reads standard output any more; later lines go nowhere.
+    """
+
+    def __init__(self, screen: Screen, *, on_gone: Callable[[], None]) -> None:
+        self._screen = screen
+        self._on_gone = on_gone
+        self._gone = False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if not self._gone:
+            try:
+                self._screen.write(bytes(data))
+            except BrokenPipeError:
+                self._gone = True
+                silence_stdout()
+                self._on_gone()
+        return len(data)
 
 
 @asynccontextmanager

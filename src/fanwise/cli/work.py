@@ -10,18 +10,19 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from fanwise.cli.display import put_json, say
+from fanwise.cli.display import ago, put_json, say
 from fanwise.cli.failures import ExitCode
+from fanwise.cli.homes import same_work
 from fanwise.cli.options import RunOptions, environment
 from fanwise.cli.profiles import parameters_and_profile
-from fanwise.cli.progress import Screen, shown
+from fanwise.cli.progress import Screen, ScreenFile, shown
 from fanwise.cli.signals import Interrupts, obeying
 from fanwise.engine.opening import OpenRun
 from fanwise.engine.reporting import read_report
-from fanwise.errors import FanwiseError
-from fanwise.journal.home import open_home
+from fanwise.errors import FanwiseError, StateError
+from fanwise.journal.home import FINAL, open_home
 from fanwise.limits.settings import Limits
 from fanwise.progress.report import summary_json
 from fanwise.progress.words import duration
@@ -31,6 +32,7 @@ from fanwise.retry.policy import Retry
 if TYPE_CHECKING:
     from fanwise.engine.run import Run
 
+NEW = "never"
 _DRAIN_S = 30.0
 
 
@@ -41,7 +43,11 @@ class Session:
         options: What to do it under.
         command: The command that goes on with it, as the journal keeps it.
         stored: That command's options.
-        resume: ``never`` for a new run, else the id of the run to go on with.
+        resume: The id of the run to go on with; ``None`` looks for the same work that was left
+            unfinished, and begins anew where there is none.
+
+    Raises:
+        StateError: A run of the id that was asked for has ended.
     """
 
     def __init__(
@@ -50,23 +56,47 @@ class Session:
         *,
         command: str,
         stored: Mapping[str, Json],
-        resume: str = "never",
+        resume: str | None = None,
     ) -> None:
         self.options = options
         self.home = open_home(options.journal)
         self.run: Run | None = None
         self.run_id = ""
         self.screen = Screen(name=command, quiet=options.quiet)
+        file = ScreenFile(self.screen, on_gone=self._nobody_reads)
+        self.stdout = cast("BinaryIO", file)
         self._command = command
         self._stored = stored
-        self._resume = resume
+        self._resume = resume or self._same_work() or NEW
         self._interrupted = False
+        self._unread = False
         self._out_of_time = False
         self._task: asyncio.Task[Any] | None = None
         self._timers: list[asyncio.TimerHandle] = []
 
     def __repr__(self) -> str:
         return f"<Session of {self._command}: {self.run!r}>"
+
+    def _same_work(self) -> str | None:
+        """The run to go on with: the one that was named, or the same work left unfinished."""
+        known = self.home.runs()
+        named = self.options.run_id
+        if named is not None:
+            record = next((run for run in known if run.run_id == named), None)
+            if record is not None and record.status in FINAL:
+                raise StateError(
+                    f"run {named} exists and is {record.status}",
+                    hint=f"choose another id, or `fanwise retry {named}` its failed items",
+                )
+        else:
+            record = same_work(known, command=self._command, stored=self._stored)
+            if record is not None:
+                say(
+                    f"Going on with {record.run_id}, the same work, interrupted "
+                    f"{ago(record.updated_at)} ago. For a new run: --run-id NAME",
+                    quiet=self.options.quiet,
+                )
+        return None if record is None else record.run_id
 
     def open_run(self, name: str, **more: Any) -> AbstractAsyncContextManager[Run]:
         """Opens the run under the options; what a pipeline says in ``more`` is added."""
@@ -94,7 +124,7 @@ class Session:
         return {
             "journal": self.home,
             "resume": self._resume,
-            "run_id": options.run_id if self._resume == "never" else None,
+            "run_id": options.run_id if self._resume == NEW else None,
             "command": self._command,
             "options": self._stored,
             "limits": Limits(concurrency=options.max_concurrency, rpm=options.rpm, tpm=options.tpm),
@@ -155,6 +185,13 @@ class Session:
         if self._task is not None:
             self._task.cancel()
 
+    def _nobody_reads(self) -> None:
+        """Whoever read our results has gone: no more are wanted, and none is lost."""
+        self._unread = self._interrupted = True
+        if self.run is not None:
+            self.run.drain()
+            self._later(_DRAIN_S, self._stop)
+
     def _time_is_up(self) -> None:
         if self.run is None or self.run.draining:
             return
@@ -175,9 +212,9 @@ class Session:
         total = self.run.snapshot().items_total if self.run is not None else None
         if total is not None:
             report = replace(report, items_total=total)
-        if self.options.json:
+        if self.options.json and not self._unread:
             put_json(summary_json(report, output_file))
-        if not self.options.quiet:
+        if not self.options.quiet and not self._unread:
             from fanwise.progress.terminal import print_report
 
             print_report(report, stream=sys.stderr)
@@ -185,6 +222,6 @@ class Session:
             if self._out_of_time:
                 return ExitCode.LIMIT_REACHED
             if self._interrupted:
-                say(f"Interrupted. To go on: fanwise resume {self.run_id}")
+                say(f"To go on: fanwise resume {self.run_id}", quiet=self.options.quiet)
                 return ExitCode.INTERRUPTED
         return ExitCode.SOME_FAILED if report.counters.failed else ExitCode.OK

@@ -1,0 +1,116 @@
+"""``fanwise resume`` and ``fanwise retry``: the same work again, under the run's own options."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from fanwise.cli.display import say
+from fanwise.cli.flags import HomeFlags, LimitFlags, ProgressFlags
+from fanwise.cli.homes import find_run, home_of, newest_unfinished
+from fanwise.cli.options import STDIN, restored
+from fanwise.cli.runs import RunArgument
+from fanwise.errors import ConfigError, StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fanwise.records import RunRecord
+
+AcceptFlag = Annotated[
+    bool,
+    Option("--accept-changes", help="Go on although most items no longer match what was done."),
+]
+
+
+def resume(
+    *,
+    run: Annotated[
+        str | None,
+        Argument(
+            metavar="[ID]", help="A run's id or its beginning; the newest unfinished by default."
+        ),
+    ] = None,
+    accept_changes: AcceptFlag = False,
+    limits: LimitFlags,
+    progress: ProgressFlags,
+    home: HomeFlags,
+) -> int:
+    """Go on with a run that was interrupted.
+
+    What is done is read from the journal and costs nothing; what failed or was never finished goes
+    out. The run's own options hold, but limits given now replace them. Calls in flight at a crash
+    have an unknown outcome and are sent again; the report lists them.
+    """
+    with home_of(home) as place:
+        record = newest_unfinished(place) if run is None else find_run(place, run)
+    if record.status == "finished":
+        raise StateError(
+            f"run {record.run_id} is finished",
+            hint=f"`fanwise retry {record.run_id}` sends its failed items again",
+        )
+    return _again(
+        record, limits=limits, progress=progress, home=home, accept_changes=accept_changes
+    )
+
+
+def retry(
+    *,
+    run: RunArgument = "latest",
+    accept_changes: AcceptFlag = False,
+    limits: LimitFlags,
+    progress: ProgressFlags,
+    home: HomeFlags,
+) -> int:
+    """Send the failed items of a run again.
+
+    Opens a finished run once more: its failed items go out, all others are read from the journal,
+    and the output is made whole. Limits given now replace the run's own.
+    """
+    with home_of(home) as place:
+        record = find_run(place, run)
+    return _again(
+        record, limits=limits, progress=progress, home=home, accept_changes=accept_changes
+    )
+
+
+def _again(
+    record: RunRecord,
+    *,
+    limits: LimitFlags,
+    progress: ProgressFlags,
+    home: HomeFlags,
+    accept_changes: bool,
+) -> int:
+    go_on = _command(record)
+    stored = record.spec.options
+    options = restored(
+        stored, home=home, limits=limits, progress=progress, accept_changes=accept_changes
+    )
+    if options.source == STDIN and sys.stdin.isatty():
+        raise ConfigError(
+            f"run {record.run_id} read its rows from standard input",
+            hint=f"pipe the same rows in again: … | fanwise resume {record.run_id}",
+        )
+    say(f"Going on with {record.run_id}", quiet=options.quiet)
+    return go_on(stored, options, resume=record.run_id)
+
+
+def _command(record: RunRecord) -> Callable[..., Any]:
+    """What goes on with runs of a command.
+
+    Raises:
+        StateError: The run was begun by a program of its own.
+    """
+    from fanwise.cli import run
+
+    commands = {run.COMMAND: run.go_on}
+    found = commands.get(record.spec.command)
+    if found is None:
+        raise StateError(
+            f"run {record.run_id} ({record.spec.name}) was not begun by this command line",
+            hint="run the program that began it again: it goes on by itself",
+        )
+    return found
