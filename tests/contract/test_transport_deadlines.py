@@ -266,23 +266,6 @@ async def test_a_slow_reader_is_not_taken_for_a_silent_server(transport: Transpo
     assert size == len(body)
 
 
-async def test_the_time_to_send_is_no_part_of_the_time_to_answer(transport: Transport) -> None:
-    """``first_byte_s`` counts from the last byte that moved, not from the first."""
-
-    async def behave(peer: Peer) -> None:
-        await peer.head()
-        left = size
-        while left:
-            left -= await peer.some(left)
-            await asyncio.sleep(SHORT_S / 10)
-        await peer.say(ok(b"1"))
-
-    size = 8_000_000  # in pieces of 64 KiB at most: 120 of them, 5 ms each
-    async with raw_server(behave) as server:
-        request = post(server.url(), b"x" * size, first_byte_s=SHORT_S * 5)
-        assert (await transport.send(request)).body == b"1"
-
-
 async def test_an_early_answer_to_a_large_request_is_taken(transport: Transport) -> None:
     async def behave(peer: Peer) -> None:
         await peer.head()

@@ -77,6 +77,14 @@ class Peer:
         """Ends the connection in good order (FIN)."""
         self._writer.close()
 
+    def cut(self) -> None:
+        """Ends the connection without TLS's farewell."""
+        self._writer.transport.abort()
+
+    def tls(self) -> ssl.SSLObject:
+        """The TLS session."""
+        return self._writer.get_extra_info("ssl_object")
+
     def reset(self) -> None:
         """Ends the connection with a reset."""
         sock = self._writer.get_extra_info("socket")

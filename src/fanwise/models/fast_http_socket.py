@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import ssl
 import sys
 from typing import Any
 
@@ -36,6 +37,20 @@ def proves_unheard(transport: asyncio.WriteTransport, *, sent_bytes: int) -> boo
     except (OSError, AttributeError, ValueError):
         return False  # closed already
     return unacknowledged + transport.get_write_buffer_size() >= sent_bytes
+
+
+def said_farewell(transport: asyncio.BaseTransport) -> bool:
+    """Whether an end of the peer's bytes was meant: over TLS, whether it sent its closure alert.
+
+    Ask when the end has come. asyncio reports a connection that was merely cut as an end, too.
+    """
+    session: Any = transport.get_extra_info("ssl_object")
+    if session is None:
+        return True
+    try:
+        return session.read(1) == b""
+    except ssl.SSLError:
+        return False
 
 
 class HangUpCheck:
