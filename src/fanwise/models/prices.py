@@ -96,7 +96,8 @@ class Prices:
         The package states no date of its own. Reads the whole list, some 20 ms: call it once.
         """
         today = (self._now or datetime.now(tz=UTC)).date()
-        return max(day for day in self._days() if day <= today)
+        days = set(self._days())
+        return max((day for day in days if day <= today), default=min(days))
 
     def _days(self) -> Iterator[date]:
         for provider in self._data().providers:

@@ -30,17 +30,20 @@ _TOKENS = re.compile(
 )
 
 
-def mended(text: str, *, depth: int) -> Json:
+def mended(text: str, *, depth: int, closed: bool) -> Json:
     """The text as a JSON object or array after repair by ``json-repair``.
 
     Args:
         text: From an opening bracket on.
         depth: How deep it nests.
+        closed: Whether its opening bracket is closed at its end.
 
     Returns:
-        ``None`` where nothing trustworthy came of it: too large, too faulty, not to be written as
-        JSON again.
+        ``None`` where nothing trustworthy came of it: too large, too faulty, a value missing, cut
+        where more was to come, or not to be written as JSON again.
     """
+    if not closed and not _ends_whole(text):
+        return None
     most = _LARGE_FAULTS if len(text) > _LARGE_CHARS else _MOST_FAULTS
     if len(text) > _MOST_CHARS or depth > _MOST_DEPTH or faults(text, most=most) > most:
         return None
@@ -55,10 +58,18 @@ def mended(text: str, *, depth: int) -> Json:
     return cast("Json", found)
 
 
+def _ends_whole(text: str) -> bool:
+    """Whether an unclosed text ends behind a whole value: not inside a number, where a digit may be
+    missing, and not behind a mark, where a value is.
+    """
+    end = text.rstrip("` \r\n\t")
+    return end.endswith(('"', "'", "]", "}", "true", "false", "null", "True", "False", "None"))
+
+
 def faults(text: str, *, most: int) -> int:
     """How often a text departs from JSON: values without a comma or colon between them, doubled
-    marks, characters that have no place outside a string. A character out of place weighs
-    four times. Counting ends above ``most``.
+    marks, characters that have no place outside a string (these weigh four times). A key without
+    its value, which a repair would have to invent, is more than ``most``; counting ends there.
     """
     count = 0
     before = "open"
@@ -67,6 +78,8 @@ def faults(text: str, *, most: int) -> int:
         kind = token.lastgroup
         if kind == "blank":
             continue
+        if before == "mark" and punctuation == ":" and kind in ("mark", "close"):
+            return most + 1
         if (
             kind == "other"
             or (kind in ("value", "open") and before in ("value", "close"))
