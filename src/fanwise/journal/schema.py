@@ -72,7 +72,7 @@ items = Table(
     Column("id", ROWID, primary_key=True, autoincrement=False),
     Column("run", ROWID, nullable=False),
     Column("item_id", Text, nullable=False),
-    Index("items_by_name", "run", "item_id", unique=True),
+    Index("items_by_name", "item_id", "run", unique=True),
 )
 
 calls = Table(
@@ -102,7 +102,7 @@ requests = Table(
     Column("run", ROWID, nullable=False),
     Column("content_key", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Index("requests_by_key", "run", "content_key", unique=True),
+    Index("requests_by_key", "content_key", "run", unique=True),
 )
 
 events = Table(

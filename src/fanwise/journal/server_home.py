@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar, cast
 
@@ -122,7 +123,7 @@ class ServerHome:
             return again
 
         link = PostgresLink(connection, self._address, reconnect=reconnect)
-        committer = Committer(link, session, clock=self._clock, let_go=lambda _: link.close())
+        committer = Committer(link, session, clock=self._clock, let_go=lambda _: _let_go(link))
         return SqlJournal(
             session,
             committer=committer,
@@ -214,7 +215,7 @@ class ServerHome:
         self._prepare()
         made = create_engine(
             "postgresql+psycopg://",
-            creator=lambda: _plain(self._address.connect(purpose="store")),
+            creator=lambda: _plain(self._address.connect(purpose="store", tuning="")),
             pool_size=5,
             pool_recycle=_RECYCLE_S,
         )
@@ -299,11 +300,26 @@ class ServerHome:
 
 
 def _lock(link: Link, number: int, run_id: str) -> None:
-    """Takes the run's lock for as long as the connection lives."""
-    if link.execute("SELECT pg_try_advisory_lock(?, ?)", LOCK_CLASS, number)[0][0]:
-        return
+    """Takes the run's lock for as long as the connection lives.
+
+    The server needs a moment to see that a process has died.
+    """
+    for wait_s in (0.02, 0.05, 0.1, 0.3, 0.0):
+        if link.execute("SELECT pg_try_advisory_lock(?, ?)", LOCK_CLASS, number)[0][0]:
+            return
+        time.sleep(wait_s)
     holder = link.execute("SELECT holder FROM runs WHERE id = ?", number)
     raise conflict_of(f"run {run_id}", holder[0][0].encode() if holder else b"")
+
+
+def _let_go(link: Link) -> None:
+    try:
+        # The server would do it too, but only once it has noticed that the connection is closed.
+        link.execute("SELECT pg_advisory_unlock_all()")
+    except psycopg.Error:
+        pass  # the connection is lost, and with it the lock
+    finally:
+        link.close()
 
 
 def _live(link: Link) -> set[int]:

@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("run", _ROWID, nullable=False),
         sa.Column("item_id", sa.Text, nullable=False),
     )
-    op.create_index("items_by_name", "items", ["run", "item_id"], unique=True)
+    op.create_index("items_by_name", "items", ["item_id", "run"], unique=True)
     _calls()
     _events()
 
@@ -71,7 +71,7 @@ def _calls() -> None:
         sa.Column("content_key", sa.LargeBinary, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
-    op.create_index("requests_by_key", "requests", ["run", "content_key"], unique=True)
+    op.create_index("requests_by_key", "requests", ["content_key", "run"], unique=True)
 
 
 def _events() -> None:
