@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from fanwise.progress.report import Report
 from fanwise.progress.timeline import Bar, SegmentKind, Tick
-from fanwise.progress.words import duration, number
+from fanwise.progress.words import duration, number, plain
 
 WIDTH = 1000.0
 _WATERFALL_HEIGHT = 720.0
@@ -196,10 +196,11 @@ def _strip(bar: Bar, *, top: float, lane: float, length_s: float) -> Strip:
 
 
 def _title(bar: Bar) -> str:
-    lines = [f"{bar.item_id}{' · ' if bar.label else ''}{bar.label}", bar.model]
+    label = f" · {plain(bar.label, most=80)}" if bar.label else ""
+    lines = [f"{plain(bar.item_id, most=120)}{label}", plain(bar.model, most=120)]
     for segment in bar.segments:
         took = duration(segment.end_s - segment.begin_s)
-        note = f" ({segment.note})" if segment.note else ""
+        note = f" ({plain(segment.note, most=120)})" if segment.note else ""
         lines.append(f"{duration(segment.begin_s)}: {segment.kind} {took}{note}")
     return "\n".join(lines)
 

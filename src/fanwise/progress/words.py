@@ -9,6 +9,8 @@ from decimal import Decimal
 
 from fanwise.records import Cause, RunStatus
 
+# Formatting characters that scripts and emoji need, and that move nothing.
+_JOINERS = "\u200c\u200d"
 MACHINE_BOUND = (
     "This machine was busy: answers waited here before they were read, so that the service time "
     "and the speedup are overstated."
@@ -169,5 +171,7 @@ def plain(text: str, *, most: int = 500) -> str:
 def _visible(letter: str) -> str:
     if letter.isspace():
         return " "
+    if letter in _JOINERS:
+        return letter
     # Control, format (which holds the directional overrides), surrogate.
     return "�" if unicodedata.category(letter) in {"Cc", "Cf", "Cs"} else letter

@@ -103,6 +103,7 @@ def test_hostile_text_stays_text_wherever_it_comes_from():
     text = " ".join(attacked.text)
     assert "<script>alert(1)</script>" in text
     assert "{{7*7}}" in text
+    assert "\x1b" not in text
 
 
 def test_a_large_run_makes_a_document_of_bounded_size():

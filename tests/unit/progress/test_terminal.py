@@ -228,7 +228,7 @@ def test_hostile_texts_cannot_steer_the_terminal():
 def test_plain_text_is_one_line_of_bounded_length():
     assert plain("a\n\tb  c") == "a b c"
     assert plain("x" * 600) == "x" * 499 + "…"
-    assert plain("naïve 包裹 👍🏽") == "naïve 包裹 👍🏽"
+    assert plain("naïve 包裹 👩🏽\u200d🚀 می\u200cخواهم") == "naïve 包裹 👩🏽\u200d🚀 می\u200cخواهم"
 
 
 @pytest.mark.parametrize(
