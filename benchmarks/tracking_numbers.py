@@ -139,10 +139,10 @@ def speed(chance: random.Random) -> None:
     times: list[float] = []
     for _ in range(9):
         text = long_mail(chance, 100_000)
-        start = time.perf_counter()
+        start = time.process_time()
         find(text)
-        times.append((time.perf_counter() - start) * 1000)
-    print(f"100 KB of mail: median {statistics.median(times):.0f} ms, least {min(times):.0f} ms")
+        times.append((time.process_time() - start) * 1000)
+    print(f"100 KB of mail, CPU time: median {statistics.median(times):.0f} ms, least {min(times):.0f} ms")
 
 
 def main() -> None:

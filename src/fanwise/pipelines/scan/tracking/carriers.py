@@ -160,3 +160,9 @@ def normal_name(text: str) -> str | None:
             if names is not None:
                 return names[0]
     return None
+
+
+def begins_with_carrier(text: str) -> bool:
+    """Whether a name begins with a carrier's, as ``UPS Notifications`` does."""
+    parts = [part for part in _SPLIT.split(text.lower()) if part][:4]
+    return any(" ".join(parts[:count]) in _BY_WORD for count in range(1, len(parts) + 1))

@@ -10,15 +10,22 @@ from datetime import datetime
 from typing import Literal
 
 from fanwise.pipelines.scan.tracking.carriers import carrier_of_host, serves
-from fanwise.pipelines.scan.tracking.lexicon import Hit, carriers_in, within, words_of
+from fanwise.pipelines.scan.tracking.lexicon import (
+    Hit,
+    carriers_in,
+    is_other_label,
+    within,
+    words_of,
+)
 from fanwise.pipelines.scan.tracking.links import host_of
 from fanwise.pipelines.scan.tracking.runs import Group, Span
 
 Label = Literal["tracking", "shipping", "other", ""]
 
 _BEFORE = 120
-_AFTER = 60
+_AFTER = 45
 _LABEL_AFTER = 40
+_SOON = 20
 _WINDOW = 140
 _LONG_GROUP = 6
 _LONG_CHAIN = 8
@@ -29,9 +36,15 @@ _DIRECT = 60
 # What may stand between the label of another kind of number and that number.
 _DIRECTLY = re.compile(
     r"(?:[\s:#.,()°º*=|\[\]/+\-–]|\b(?:no|nr|num|number|nummer|numéro|número|numero|id|is|ist|est|es"
-    r"|us|at|on|our|my|me|the|unter|auf|am|au|al|of|code|n|ref|intl|int)\b){0,40}",
+    r"|us|at|on|our|my|me|the|unter|auf|am|au|al|of|code|n|intl|int)\b){0,40}",
     re.IGNORECASE,
 )
+_INTRODUCTION = re.compile(
+    r"(?:[\s:#.,()°º*=|\-–]|\b(?:no|nr|num|number|nummer|numéro|número|numero|n|ref|express|ground"
+    r"|paket|parcel|id)\b){0,20}",
+    re.IGNORECASE,
+)
+_INTRODUCED = 24
 _BETWEEN_SIBLINGS = re.compile(
     r"(?:[\s,;/&|•*+()\[\]\-–]|\d{1,2}[.)]|\b(?:and|und|et|y|e|en|i|und|or|oder|sowie)\b){1,24}",
     re.IGNORECASE,
@@ -49,14 +62,24 @@ class Surroundings:
     Args:
         label: What the nearest label calls it.
         near: Carriers named beside it, the nearest first.
+        directly: Carriers whose name stands directly before it.
         anywhere: Every carrier the text names.
         shaped_otherwise: It looks like a telephone number, a date, an amount or a card.
     """
 
     label: Label
     near: tuple[tuple[str, ...], ...]
+    directly: tuple[str, ...]
     anywhere: frozenset[str]
     shaped_otherwise: bool
+
+    def names_nearest(self, carrier: str) -> bool:
+        """Whether no other carrier is named nearer to the number."""
+        return bool(self.near) and any(serves(name, carrier) for name in self.near[0])
+
+    def names_directly(self, carrier: str) -> bool:
+        """Whether the carrier's name is what introduces the number: ``GLS 529…``."""
+        return any(serves(name, carrier) for name in self.directly)
 
     def names_near(self, carrier: str) -> bool:
         """Whether the carrier is named beside the number."""
@@ -128,24 +151,48 @@ class Context:
         anywhere = carriers_in(text) | {name for name in named if name is not None}
         return cls(text, anywhere=anywhere, hits=hits, numbers=numbers)
 
+    @property
+    def speaks_of_shipping(self) -> bool:
+        """Whether a carrier, a label or a word of shipping stands near some number, or a carrier
+        anywhere.
+        """
+        return bool(self._anywhere) or any(hit.kind != "other" for hit in self._hits)
+
     def nowhere(self) -> Surroundings:
         """The surroundings of a number that stands in no place of the text."""
-        return Surroundings(label="", near=(), anywhere=self._anywhere, shaped_otherwise=False)
+        return Surroundings(
+            label="", near=(), directly=(), anywhere=self._anywhere, shaped_otherwise=False
+        )
 
     def around(self, span: Span) -> Surroundings:
         """What stands around a span."""
         near = [
             hit
             for hit in within(self._hits, span.start - _BEFORE, span.end + _AFTER)
-            if hit.kind == "carrier" and (hit.end <= span.start or hit.start >= span.end)
+            if hit.kind == "carrier" and self._is_beside(hit, span)
         ]
         near.sort(key=lambda hit: min(abs(span.start - hit.end), abs(hit.start - span.end)))
         return Surroundings(
             label=self._label(span),
             near=tuple(hit.names for hit in near[:8]),
+            directly=self._introducing(span, near),
             anywhere=self._anywhere,
             shaped_otherwise=self._shaped_otherwise(span),
         )
+
+    def _is_beside(self, hit: Hit, span: Span) -> bool:
+        """Before the number, or after it on the same line, or very soon on the next."""
+        if hit.start < span.end:
+            return hit.end <= span.start
+        return hit.start - span.end <= _SOON or "\n" not in self.text[span.end : hit.start]
+
+    def _introducing(self, span: Span, near: Sequence[Hit]) -> tuple[str, ...]:
+        """The carrier right before a span, with at most "number" and signs in between."""
+        for hit in near:
+            if 0 <= span.start - hit.end <= _INTRODUCED:
+                between = _INTRODUCTION.fullmatch(self.text, hit.end, span.start)
+                return hit.names if between else ()
+        return ()
 
     def _label(self, span: Span) -> Label:
         label = self._label_before(span.start)
@@ -206,7 +253,7 @@ class Context:
 
     def _shaped_otherwise(self, span: Span) -> bool:
         if not span.number.isdigit():
-            return False
+            return is_other_label(span.number.rstrip("0123456789"))
         text, start, end = self.text, span.start, span.end
         before = text[max(0, start - 3) : start]
         if before.endswith(("+", "@", "=", "$", "€", "£", "/", "(0", "+(")) or text[

@@ -11,16 +11,18 @@ a right check digit                                   0.45
 a right check character out of 36                     0.60
 a label before or after it ("tracking number")        0.60
 a word of shipping before or after it ("shipped")     0.35
-its carrier named beside it                           0.60
+its carrier named beside it, nearer than any other    0.60
+its carrier named beside it, after a nearer one       0.50
+its carrier's name right before it ("GLS 529…")       0.30
 its carrier named somewhere in the text               0.30
 a link to the carrier's page that holds it            0.85
-a link to a page of many carriers that holds it       0.60
+any other tracking link that holds it                 0.65
 ====================================================  =====
 
 So UPS's ``1Z…`` and the post's S10 numbers stand alone, while twelve digits with FedEx's check
 digit (0.48) need a label or FedEx's name beside them. What a label calls something else (telephone,
 invoice, order), what is shaped like a telephone number or a date, or what the nearest carrier's
-name contradicts is refused unless the number stands alone.
+name contradicts is refused, unless shape and check digit alone are worth 0.6.
 """
 
 from __future__ import annotations
@@ -36,12 +38,17 @@ from fanwise.pipelines.scan.tracking.runs import Span, clean, runs_of, spans_of
 THRESHOLD = 0.65
 MOST_NUMBERS = 20
 
+# From here on a number is not mistaken for an invoice's, whatever stands before it.
+_REFUSABLE = 0.60
+
 _LABEL = 0.60
 _SHIPPING = 0.35
-_CARRIER_NEAR = 0.60
+_CARRIER_NEAREST = 0.60
+_CARRIER_NEAR = 0.50
+_CARRIER_DIRECTLY = 0.30
 _CARRIER_ANYWHERE = 0.30
 _OWN_LINK = 0.85
-_ANY_LINK = 0.60
+_ANY_LINK = 0.65
 # Folded over a line end, only what could not be two numbers under each other.
 _LONG_ENOUGH_TO_FOLD = 18
 
@@ -83,32 +90,79 @@ def find(
         At most ``limit`` numbers. Linear in the length of the text; a run of digits that is too
         long for a number is passed over.
     """
-    text = clean(text)
-    written = links_in(text)
-    linked = {number.number: number for number in numbers_in([*(at[2] for at in written), *links])}
-    blanked = without_links(text, written)
-    runs = list(runs_of(blanked))
-    candidates = [
-        (span, formats)
-        for span in spans_of(runs)
-        if (formats := matching(span.number)) and (not span.folded or _may_fold(span, formats))
-    ]
-    if not candidates and not linked:
-        return []
-    context = Context.of(blanked, written, runs, sender=sender)
-    best: dict[str, Found] = {}
-    for span, formats in candidates:
-        found = _judge(span, formats, context.around(span), linked.get(span.number))
-        if found is not None:
-            before = best.get(found.number)
-            if before is None or before.confidence < found.confidence:
-                best[found.number] = found
-    for number in linked.values():
-        if number.number not in best:
-            found = _from_link(number, context)
-            if found is not None:
-                best[number.number] = found
-    return _choose(list(best.values()), limit)
+    survey = Survey(text, links=links, sender=sender)
+    sure = [found for found in survey.readings() if found.confidence >= THRESHOLD]
+    return _choose(sure, limit)
+
+
+class Survey:
+    """A text searched once for whatever may be a tracking number.
+
+    Args:
+        text, links, sender: As for :func:`find`.
+    """
+
+    __slots__ = ("_context", "_linked", "_places")
+
+    def __init__(self, text: str, *, links: Sequence[str] = (), sender: str = "") -> None:
+        text = clean(text)
+        written = links_in(text)
+        addresses = [*(at[2] for at in written), *links]
+        self._linked = {number.number: number for number in numbers_in(addresses)}
+        blanked = without_links(text, written)
+        runs = list(runs_of(blanked))
+        self._places: dict[str, list[tuple[Span, Sequence[Format]]]] = {}
+        for span in spans_of(runs):
+            formats = matching(span.number)
+            if formats and (not span.folded or _may_fold(span, formats)):
+                self._places.setdefault(span.number, []).append((span, formats))
+        self._context: Context | None = None
+        if self._places or self._linked:
+            self._context = Context.of(blanked, written, runs, sender=sender)
+
+    @property
+    def worth_reading(self) -> bool:
+        """Whether the text can hold a tracking number at all.
+
+        It cannot where nothing in it has the format (check digit included) of one; nor where what
+        has it is plain digits, and no carrier, label or word of shipping stands near.
+        """
+        if self._context is None:
+            return False
+        return bool(self._linked) or self._context.speaks_of_shipping or self._stands_alone()
+
+    def readings(self) -> list[Found]:
+        """The best reading of everything that may be a number and is not refused."""
+        numbers = dict.fromkeys([*self._places, *self._linked])
+        found = [self.about(number) for number in numbers]
+        return [one for one in found if one is not None]
+
+    def holds(self, number: str) -> bool:
+        """Whether a compact number stands in the text or its links in the form of some format."""
+        return number in self._linked or number in self._places
+
+    def about(self, number: str) -> Found | None:
+        """The most certain reading of a compact number at any of its places in the text.
+
+        ``None`` where it does not stand there, or where its surroundings refuse it everywhere.
+        Unlike :func:`find` this knows no threshold.
+        """
+        context = self._context
+        if context is None:
+            return None
+        link = self._linked.get(number)
+        found = [
+            _judge(span, formats, context.around(span), link)
+            for span, formats in self._places.get(number, ())
+        ]
+        if link is not None:
+            found.append(_from_link(link, context))
+        known = [one for one in found if one is not None]
+        return max(known, key=lambda one: (one.confidence, -one.start), default=None)
+
+    def _stands_alone(self) -> bool:
+        formats = (row for places in self._places.values() for _, rows in places for row in rows)
+        return any(row.standing >= THRESHOLD for row in formats)
 
 
 def _may_fold(span: Span, formats: Sequence[Format]) -> bool:
@@ -129,14 +183,11 @@ def _judge(
     readings: list[Found] = []
     for row in formats:
         carrier = row.carrier_of(span.number)
-        if row.standing < THRESHOLD and around.refused(carrier) and link is None:
+        if row.standing < _REFUSABLE and around.refused(carrier) and link is None:
             continue
         reading = _reading(row, carrier, around, link)
         readings.append(replace(reading, number=span.number, start=span.start, end=span.end))
-    if not readings:
-        return None
-    best = max(readings, key=lambda found: found.confidence)
-    return best if best.confidence >= THRESHOLD else None
+    return max(readings, key=lambda found: found.confidence, default=None)
 
 
 def _reading(row: Format, carrier: str, around: Surroundings, link: LinkNumber | None) -> Found:
@@ -149,8 +200,10 @@ def _reading(row: Format, carrier: str, around: Surroundings, link: LinkNumber |
         worths.append(_SHIPPING)
         evidence.append("shipping word")
     if around.names_near(carrier):
-        worths.append(_CARRIER_NEAR)
+        worths.append(_CARRIER_NEAREST if around.names_nearest(carrier) else _CARRIER_NEAR)
         evidence.append("carrier beside it")
+        if around.names_directly(carrier):
+            worths.append(_CARRIER_DIRECTLY)
     elif around.names_anywhere(carrier):
         worths.append(_CARRIER_ANYWHERE)
         evidence.append("carrier in the text")
@@ -166,11 +219,10 @@ def _reading(row: Format, carrier: str, around: Surroundings, link: LinkNumber |
     )
 
 
-def _from_link(link: LinkNumber, context: Context) -> Found | None:
+def _from_link(link: LinkNumber, context: Context) -> Found:
     around = context.nowhere()
     readings = [_reading(row, row.carrier_of(link.number), around, link) for row in link.formats]
-    best = max(readings, key=lambda found: found.confidence)
-    return replace(best, number=link.number) if best.confidence >= THRESHOLD else None
+    return replace(max(readings, key=lambda found: found.confidence), number=link.number)
 
 
 def _choose(found: list[Found], limit: int) -> list[Found]:

@@ -347,3 +347,9 @@ def matching(number: str) -> list[Format]:
     """The formats a compact number fits, check digit included, in the order of the table."""
     table = NUMERIC if number.isdigit() else LETTERED
     return [row for row in table.get(len(number), ()) if row.fits(number)]
+
+
+def shaped_like(number: str) -> list[Format]:
+    """The formats whose shape a compact number has, whatever its check digit."""
+    table = NUMERIC if number.isdigit() else LETTERED
+    return [row for row in table.get(len(number), ()) if row.pattern.fullmatch(number)]

@@ -52,6 +52,7 @@ _SHAPES = {
     ("FedEx", "SmartPost"): "9261##################",
     ("Canada Post", "parcel"): "################",
     ("Old Dominion", "PRO"): "###########",
+    ("XPO", "PRO"): "#########",
     ("Hermes", "parcel"): "##############",
     ("InPost", "parcel"): "6#######################",
     ("GLS", "parcel"): "###########",

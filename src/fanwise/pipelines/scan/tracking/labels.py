@@ -68,7 +68,9 @@ mastercard|kreditkarte|carte|tarjeta|carta
 sku|item|item no|item number|part|part no|part number|article|article no|art nr|artikel
 artikelnummer|artikel nr|art no|product|product code|model|serial|serial number|serial no
 s n|batch|lot
-seriennummer|serien nr|charge|référence article|réf|ref|reference|referenz|referencia|riferimento
+seriennummer|serien nr|charge|référence article
+your reference|our reference|customer reference|ihr zeichen|unser zeichen
+votre référence|su referencia|vostro riferimento
 ean|gtin|upc|isbn|asin|hs code|tariff|codice articolo|código|cod
 case|case number|ticket|ticket number|ticket id|request id|incident|rma|claim|claim number|vorgang
 vorgangsnummer|aktenzeichen|dossier|caso|meeting id|conference id|webinar id|passcode|meeting

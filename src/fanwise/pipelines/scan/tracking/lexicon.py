@@ -122,6 +122,15 @@ def words_of(text: str, start: int, end: int) -> list[Hit]:
     return found
 
 
+def is_other_label(letters: str) -> bool:
+    """Whether the letters before digits say what the number is, and it is no tracking number.
+
+    ``INV202600417`` is an invoice, ``HRB 104 428 837`` an entry in a register.
+    """
+    entries = _index().get(letters.lower(), ())
+    return any(kind == "other" and not rest for rest, kind, _ in entries)
+
+
 def carriers_in(text: str) -> frozenset[str]:
     """The names of all carriers that a text mentions anywhere. Linear in its length."""
     lower = text.lower()

@@ -12,7 +12,13 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fanwise.pipelines.scan.tracking.formats import LETTERED, LONGEST, NUMERIC, SHORTEST
+from fanwise.pipelines.scan.tracking.formats import (
+    LETTERED,
+    LONGEST,
+    NUMERIC,
+    SHORTEST,
+    matching,
+)
 
 _INVISIBLE = dict.fromkeys(
     [0xAD, 0x61C, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065)]
@@ -27,8 +33,11 @@ _WIDE = re.compile("[\uff01-\uff5e\u0660-\u0669]")
 _GROUP = re.compile(
     r"(?<![A-Za-z0-9])(?:[A-Z]{1,3}(?![A-Za-z0-9])|[A-Za-z]{0,40}+[0-9][A-Za-z0-9]*+)"
 )
-_JOINT = re.compile(r"[ \t]{0,3}[-.]?[ \t]{0,3}")
+_JOINT = re.compile(r"[ \t]{1,3}|[ \t]?-[ \t]?|\.")
 _FOLD = re.compile(r"[ \t]{0,3}=?\r?\n[ \t>]{0,6}")
+
+# What goes on in the next line is longer than the number of a list's item.
+_LEAST_FOLDED = 4
 
 # Beyond this many groups a run is a table of figures, where only whole groups are looked at.
 _MOST_GROUPS = 48
@@ -83,7 +92,7 @@ def runs_of(text: str) -> Iterator[list[Group]]:
             between = text[run[-1].end : start] if start - run[-1].end <= 10 else "far"
             if _JOINT.fullmatch(between):
                 joint = "-" if "-" in between or "." in between else " "
-            elif _FOLD.fullmatch(between):
+            elif end - start >= _LEAST_FOLDED and _FOLD.fullmatch(between):
                 joint = "\n"
             else:
                 if digits:
@@ -133,6 +142,9 @@ def _lettered(run: Sequence[Group]) -> Iterator[tuple[int, int]]:
     if all(group.text.isdigit() for group in run):
         return
     for first in range(len(run)):
+        if _may_start(run, first, first) and matching(run[first].text):
+            yield first, first  # whole by itself: what follows is something else
+            continue
         length = 0
         letters = digits = False
         for last in range(first, len(run)):
