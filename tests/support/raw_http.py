@@ -28,7 +28,7 @@ class Seen:
 class Peer:
     """One client's connection, from the server's side.
 
-    ``closed`` is set when the client has ended the connection, in whatever way.
+    ``closed`` is set when the connection has ended, in whatever way.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ import math
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]
@@ -129,6 +130,10 @@ class Dialer:
         return found
 
     async def _look_up(self, host: str, port: int) -> _Addresses | OSError:
+        with suppress(socket.gaierror):  # an address needs no thread to be looked up in
+            return socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+            )
         try:
             return await asyncio.get_running_loop().getaddrinfo(
                 host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
