@@ -68,6 +68,7 @@ def bar(begin_s, end_s, *, model="m"):
 def test_the_document_is_whole_and_holds_the_figures():
     report = sample_report()
     html = render_html(report)
+    assert html.startswith("<!DOCTYPE html>")
     found = outline(html)
     text = " ".join(" ".join(found.text).split())
     assert found.tags.count("main") == 1
