@@ -111,10 +111,35 @@ def file_place(directory: Path) -> HomePlace:
     return HomePlace(open_home(directory / "journal"))
 
 
+class ServerPlace(HomePlace):
+    """Runs in a schema of their own, which goes with them."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(open_home(location))
+        self._location = location
+
+    def close(self) -> None:
+        super().close()
+        drop_schema(self._location)
+
+
 def server_place(url: str) -> HomePlace:
-    """Runs in a schema of their own on a server."""
-    schema = f"test_{os.getpid()}_{next(_schemas)}"
-    return HomePlace(open_home(f"{url}?schema={schema}"))
+    """Runs in a schema of their own on a server; closing it removes them."""
+    return ServerPlace(own_schema(url))
+
+
+def own_schema(url: str) -> str:
+    """The URL of a home of its own on a server."""
+    return f"{url}?schema=test_{os.getpid()}_{next(_schemas)}"
+
+
+def drop_schema(location: str) -> None:
+    """Removes a home made by :func:`own_schema`."""
+    import psycopg
+
+    url, _, schema = location.partition("?schema=")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")  # pyright: ignore
 
 
 def key(item_id: str = "item", content: str = "x", sample: int = 0) -> CallKey:
