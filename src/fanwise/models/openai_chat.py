@@ -24,6 +24,7 @@ from fanwise.records import Failure, Request, Response, Schema, Timeouts
 _PATH = re.compile(r"[A-Za-z0-9._~:-]+(/[A-Za-z0-9._~:-]+)*")
 _REMEMBERED = 64
 _LINGER_S = 1.0
+_SHORTEST_KEY = 8
 
 
 class OpenAIEndpoint:
@@ -199,9 +200,13 @@ class OpenAIEndpoint:
         return result
 
     def _redacted(self, failure: Failure) -> Failure:
-        """The failure without the key, which some servers repeat in what they complain about."""
+        """The failure without the key, which some servers repeat in what they complain about.
+
+        A key below eight characters is a stand-in such as ``EMPTY`` for a server that asks for
+        none; taking it out would only garble messages.
+        """
         key = self._key
-        if not key:
+        if len(key) < _SHORTEST_KEY:
             return failure
         return replace(
             failure,

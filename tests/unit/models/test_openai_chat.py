@@ -261,6 +261,11 @@ def test_a_key_that_the_server_repeats_is_not_passed_on():
     assert "[key]" in failure.message
 
 
+def test_a_stand_in_for_a_key_does_not_garble_messages():
+    failure = send(FakeTransport(reply({"error": "by order of the test"}, status=400)), key="test")
+    assert failure.message.endswith("by order of the test")
+
+
 def test_cancellation_passes_through():
     class Never(FakeTransport):
         async def send(self, request):
