@@ -14,10 +14,11 @@ from fanwise.documents.charsets import decoded_text
 
 MAX_HEAD_BYTES = 256 * 1024
 _MAX_FIELDS = 1000
+_MAX_FOLDED_BYTES = 64 * 1024
 _MAX_FIELD_BYTES = 8192  # of one field; References of a long thread take the most
 _MAX_ADDRESSES = 100
 
-_FIELD = re.compile(rb"([!-9;-~]{1,100})[ \t]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)\r?(?:\n|\Z)")
+_FIELD = re.compile(rb"([!-9;-~]{1,100})[ \t]*+:([^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+)\r?(?:\n|\Z)")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,500})>")
 
@@ -60,7 +61,7 @@ def read_head(data: bytes, *, start: int = 0, end: int | None = None) -> Head:
     while at < stop:
         if data[at : at + 1] == b"\n" or data[at : at + 2] == b"\r\n":
             return Head(fields, at + (1 if data[at : at + 1] == b"\n" else 2), damaged)
-        found = _FIELD.match(data, at, end)
+        found = _FIELD.match(data, at, min(end, at + _MAX_FOLDED_BYTES))
         if found is not None and len(fields) < _MAX_FIELDS:
             value = _FOLD.sub(b" ", found[2][:_MAX_FIELD_BYTES]).strip()
             fields.append((found[1].decode("ascii").lower(), value))

@@ -54,17 +54,19 @@ _KEPT_ATTRIBUTE = re.compile(
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 
-def html_text(html: str) -> str:
+def html_text(html: str, *, before: int = 0) -> str:
     """What a reader of the page would see, as lines of text.
 
     Scripts, styles and hidden elements are dropped; a link is followed by its address in
     parentheses; a row of a table is a line; cited replies are prefixed with ``>``.
 
     Args:
-        html: At most 4 MB are read.
+        html: The page.
+        before: Characters of other pages of the same message; of all together at most 4 MB are
+            read.
     """
-    html = html[:MAX_HTML_CHARS]
-    if len(html) > _TRUSTED_CHARS:
+    html = html[: max(0, MAX_HTML_CHARS - before)]
+    if before + len(html) > _TRUSTED_CHARS:
         html = _tamed(html)
     root = LexborHTMLParser(_FORMATTING.sub(r"<\1span", html)).root
     if root is None:

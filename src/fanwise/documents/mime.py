@@ -61,6 +61,7 @@ class _Reading:
 
     data: bytes
     parts: int = 0
+    html_chars: int = 0
     attachments: list[Attachment] = field(default_factory=list[Attachment])
     problems: list[str] = field(default_factory=list[str])
 
@@ -209,9 +210,11 @@ def _text(reading: _Reading, content: Content, start: int, end: int) -> _Piece:
     if not is_html:
         text = visible(decoded.text[: MAX_TEXT_CHARS + 1])
         return _Piece("plain", _unflowed(text, content) if content.flowed else text)
-    if len(decoded.text) > MAX_HTML_CHARS:
+    text = html_text(decoded.text, before=reading.html_chars)
+    reading.html_chars += len(decoded.text)
+    if reading.html_chars > MAX_HTML_CHARS:
         reading.wrong("the HTML is longer than 4 MB and was cut there")
-    return _Piece("html", visible(html_text(decoded.text)))
+    return _Piece("html", visible(text))
 
 
 def _decoded(reading: _Reading, encoding: str, raw: bytes) -> bytes:

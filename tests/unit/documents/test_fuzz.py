@@ -173,6 +173,8 @@ BOMBS = {
     "parameters": b'Content-Type: text/plain; a="' + b';"' * 100_000 + b"\n\nx",
     "base64": b"Content-Transfer-Encoding: base64\n\n" + b"QUJD" * (MEGABYTE // 4),
     "quoted": b"Content-Transfer-Encoding: quoted-printable\n\n" + b"=" * MEGABYTE,
+    "many pages": b"Content-Type: multipart/mixed; boundary=B\n\n"
+    + (b"--B\nContent-Type: text/html\n\n" + b"<ul><li>" * 2000 + b"\n") * 60,
     "lines": b"From: a@b\n\n" + b"\n" * MEGABYTE,
     "marks": b"From: a@b\n\n" + b"> \n" * (MEGABYTE // 3),
     "utf-7": b"Content-Type: text/plain; charset=utf-7\n\n" + b"+" * MEGABYTE,

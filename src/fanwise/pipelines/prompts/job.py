@@ -94,8 +94,13 @@ class PromptsJob:
 
     @property
     def rereadable(self) -> bool:
-        """Whether the source can be read a second time: it is a file and no pipe."""
-        return str(self.source) != STDIN and Path(self.source).is_file()
+        """Whether the source can be read a second time: it is no pipe. A missing one counts:
+        reading it says so before a run is opened.
+        """
+        if str(self.source) == STDIN:
+            return False
+        path = Path(self.source)
+        return path.is_file() or path.is_dir() or not path.exists()
 
     def count(self) -> int:
         """Reads the whole source and returns how many items it has.

@@ -209,7 +209,7 @@ def _encoded(record: ItemRecord) -> bytes:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+    return path.with_name(f".{path.name}.part")  # one name: what a killed run left is replaced
 
 
 def _errors_path(path: Path) -> Path:

@@ -126,6 +126,13 @@ async def test_a_bad_last_row_costs_nothing(tmp_path, home):
     assert not home.runs()
 
 
+@pytest.mark.parametrize("name", ["nothing.jsonl", "."])
+async def test_a_source_that_is_no_file_opens_no_run(tmp_path, home, name):
+    with pytest.raises(InputError):
+        await execute(job_of(tmp_path / name), open_run=opener(home, Model()))
+    assert not home.runs()
+
+
 async def test_an_unusable_schema_costs_nothing(tmp_path, home):
     model = Model()
     job = job_of(table(tmp_path, *rows(2)), schema={"type": "nonsense"})
