@@ -20,8 +20,9 @@ def read_answer(reply: HttpReply, *, who: str, keep_body: bool = False) -> Respo
     Args:
         reply: What came back.
         who: The server, for people.
-        keep_body: Keeps the decoded body, for a request that brought its own; any JSON object
-            without an error is then an answer (embeddings have no text).
+        keep_body: Keeps the decoded body, for a request that brought its own. Any JSON object
+            without an error is then an answer (embeddings have no text), and a model's refusal
+            stays in the body: who wrote the request reads the answer as it stands.
 
     Returns:
         A response, or the failure that the reply is: an error status, an error object under a
@@ -57,6 +58,8 @@ def _chat(
     if choice.get("error") is not None:
         return error_in_answer(choice["error"], reply.headers, reply.body, who=who)
     message = object_of(choice.get("message"))
+    if message is None and keep_body and isinstance(choice.get("text"), str):
+        message = {"content": choice["text"]}  # a completion of the older endpoint
     if message is None:
         why = "no choice with a message in it"
         return unusable_answer(reply.status, reply.headers, reply.body, who=who, why=why)
@@ -65,7 +68,7 @@ def _chat(
     if type(content) is not str:
         content, refused = join_parts(content)
         refusal = refusal or refused
-    finish_reason = choice.get("finish_reason")
+    finish_reason = text_of(choice.get("finish_reason")) or None
     if finish_reason == "content_filter" and refusal is None:
         refusal = FILTERED
     return Response(
@@ -74,7 +77,7 @@ def _chat(
         usage=usage_of(body.get("usage")),
         model=text_of(body.get("model")),
         finish_reason=finish_reason,
-        refusal=refusal,
+        refusal=None if keep_body else refusal,
         status=reply.status,
         request_id=request_id(reply.headers, body),
         headers=reply.headers,
@@ -84,23 +87,14 @@ def _chat(
 
 def _whole(body: dict[str, Any], reply: HttpReply) -> Response:
     """The answer of another endpoint than chat: embeddings, or OpenAI's ``responses``."""
-    parts: list[str] = []
-    refusals: list[str] = []
     output = body.get("output")
-    if isinstance(output, list):
-        for item in cast("list[Any]", output):
-            if isinstance(item, dict):
-                text, refusal = join_parts(cast("dict[str, Any]", item).get("content"))
-                parts.append(text)
-                if refusal:
-                    refusals.append(refusal)
-    text = "".join(parts)
+    items = cast("list[Any]", output) if type(output) is list else []
+    text = "".join(join_parts((object_of(item) or {}).get("content"))[0] for item in items)
     return Response(
         text=text,
         value=text,
         usage=usage_of(body.get("usage")),
         model=text_of(body.get("model")),
-        refusal="".join(refusals) or None,
         status=reply.status,
         request_id=request_id(reply.headers, body),
         headers=reply.headers,

@@ -152,6 +152,25 @@ def test_a_responses_answer_has_its_text_and_usage():
     assert answer.usage == Usage(input_tokens=5, output_tokens=2, cached_input_tokens=1)
 
 
+def test_an_older_completion_is_an_answer_to_a_body_of_ones_own():
+    body = {"object": "text_completion", "choices": [{"text": "Hi", "finish_reason": "stop"}]}
+    answer = read(body, keep_body=True)
+    assert (answer.text, answer.finish_reason, answer.body) == ("Hi", "stop", body)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"message": {"content": None, "refusal": "No."}, "finish_reason": "stop"},
+        {"message": {"content": "The"}, "finish_reason": "content_filter"},
+    ],
+)
+def test_a_refusal_to_a_body_of_ones_own_stays_in_the_body(choice):
+    answer = read({"choices": [choice]}, keep_body=True)
+    assert answer.refusal is None
+    assert answer.body == {"choices": [choice]}
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
