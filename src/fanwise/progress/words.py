@@ -141,7 +141,9 @@ def percent(share: float | None) -> str:
     points = share * 100
     if 0 < abs(points) < 0.1:
         return "<0.1 %"
-    return f"{points:.0f} %" if abs(points) >= 10 or points == round(points) else f"{points:.1f} %"
+    # What is not quite all, or little, keeps a decimal: it must not look like all or nothing.
+    whole = points == round(points) or 10 <= abs(points) < 99.5 or abs(points) >= 100
+    return f"{points:.0f} %" if whole else f"{points:.1f} %"
 
 
 def time_left(low_s: float | None, high_s: float | None) -> str:
