@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fanwise.clock import Clock, SystemClock, new_run_id
 from fanwise.engine.assembly import assemble
+from fanwise.engine.collector import calm_collector
 from fanwise.engine.run import Run
 from fanwise.engine.sampling import Sampler
 from fanwise.errors import ConfigError, FanwiseError, JournalError
@@ -118,6 +119,7 @@ class OpenRun:
             journal = self._journal(home)
         else:
             journal = await asyncio.to_thread(self._journal, home)
+        stack.enter_context(calm_collector())
         closing = _Closing(journal)
         stack.push_async_exit(closing.close)
         parts = assemble(stack, self, home, journal)

@@ -95,3 +95,26 @@ def test_a_failed_flight_fails_everybody_who_waited_and_nobody_later() -> None:
         assert (response.text, led) == ("fine", True)
 
     run_virtual(main())
+
+
+def test_a_caller_who_leaves_at_once_leaves_nothing_behind() -> None:
+    async def main() -> None:
+        flights, ended = Flights(), []
+
+        async def send() -> Response:
+            await asyncio.sleep(1)
+            ended.append(1)
+            return Response(text="x")
+
+        warm, _ = await flights.join("other", send)
+        leaving = asyncio.create_task(flights.join("k", send))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        await asyncio.sleep(5)
+        assert (warm.text, ended, len(flights)) == ("x", [1], 0)
+        again, led = await flights.join("k", send)
+        assert (again.text, led) == ("x", True)
+
+    run_virtual(main())
