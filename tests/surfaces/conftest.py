@@ -36,7 +36,10 @@ def start_fanwise(tmp_path):
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+        process.wait()
 
 
 @pytest.fixture
@@ -70,13 +73,13 @@ def run_program(
 
 
 def start_program(
-    *words: str, cwd: Path, env: Mapping[str, str] | None = None
+    *words: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
 ) -> subprocess.Popen[str]:
     """Starts the program; the caller ends it."""
     return subprocess.Popen(
         [*PROGRAM, *words],
         cwd=cwd,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

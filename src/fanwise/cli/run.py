@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import orjson
 from typer import Option
@@ -22,6 +22,7 @@ from fanwise.cli.flags import (
     RunFlags,
 )
 from fanwise.cli.options import STDIN, RunOptions, read_options
+from fanwise.cli.stdin import open_stdin
 from fanwise.errors import ConfigError
 from fanwise.progress.words import money, number
 from fanwise.records import Json
@@ -228,8 +229,13 @@ def read_schema(path: str) -> Mapping[str, Json]:
     return schema
 
 
-def job_of(options: RunOptions, ask: Ask) -> PromptsJob:
+def job_of(options: RunOptions, ask: Ask, *, stdin: BinaryIO | None = None) -> PromptsJob:
     """The job that the options and the question describe.
+
+    Args:
+        options: Input, models, parameters.
+        ask: Prompts and schema.
+        stdin: What ``-`` reads.
 
     Raises:
         ConfigError: No input, or what the pipeline refuses.
@@ -250,6 +256,7 @@ def job_of(options: RunOptions, ask: Ask) -> PromptsJob:
         schema=ask.schema,
         parameters=parameters_and_profile(options)[0],
         limit=options.limit,
+        stdin=stdin,
         name=COMMAND,
     )
 
@@ -271,9 +278,10 @@ def carry_on(options: RunOptions, ask: Ask, *, resume: str | None) -> int:
     from fanwise.pipelines.prompts.execute import execute
     from fanwise.pipelines.prompts.output import OutputFile
 
-    job = job_of(options, ask)
+    stdin, end_stdin = open_stdin() if options.source == STDIN else (None, None)
+    job = job_of(options, ask, stdin=stdin)
     stored = options.stored() | {"ask": cast("Json", asdict(ask))}
-    session = Session(options, command=COMMAND, stored=stored, resume=resume)
+    session = Session(options, command=COMMAND, stored=stored, resume=resume, end_source=end_stdin)
     inputs = [name for name in (options.source, *ask.files) if name and name != STDIN]
     keeps_all = options.output is None and options.json
     output = None if keeps_all else OutputFile(options.output, inputs=inputs, stdout=session.stdout)

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from fanwise.cli.display import ago, put_json, say
 from fanwise.cli.failures import ExitCode
 from fanwise.cli.homes import same_work
-from fanwise.cli.options import RunOptions, environment
+from fanwise.cli.options import STDIN, RunOptions, environment
 from fanwise.cli.profiles import parameters_and_profile
 from fanwise.cli.progress import Screen, ScreenFile, shown
 from fanwise.cli.signals import Interrupts, obeying
 from fanwise.engine.opening import OpenRun
 from fanwise.engine.reporting import read_report
-from fanwise.errors import FanwiseError, StateError
+from fanwise.errors import FanwiseError, InputError, StateError
 from fanwise.journal.home import FINAL, open_home
 from fanwise.limits.settings import Limits
 from fanwise.progress.report import summary_json
@@ -45,6 +45,7 @@ class Session:
         stored: That command's options.
         resume: The id of the run to go on with; ``None`` looks for the same work that was left
             unfinished, and begins anew where there is none.
+        end_source: Ends a source that could wait for ever; called when no more items are wanted.
 
     Raises:
         StateError: A run of the id that was asked for has ended.
@@ -57,6 +58,7 @@ class Session:
         command: str,
         stored: Mapping[str, Json],
         resume: str | None = None,
+        end_source: Callable[[], None] | None = None,
     ) -> None:
         self.options = options
         self.home = open_home(options.journal)
@@ -66,6 +68,7 @@ class Session:
         file = ScreenFile(self.screen, on_gone=self._nobody_reads)
         self.stdout = cast("BinaryIO", file)
         self._command = command
+        self._end_source = end_source
         self._stored = stored
         self._resume = resume or self._same_work() or NEW
         self._interrupted = False
@@ -88,6 +91,8 @@ class Session:
                     f"run {named} exists and is {record.status}",
                     hint=f"choose another id, or `fanwise retry {named}` its failed items",
                 )
+        elif self.options.source == STDIN:
+            return None  # nobody knows whether the same rows will come again
         else:
             record = same_work(known, command=self._command, stored=self._stored)
             if record is not None:
@@ -154,7 +159,9 @@ class Session:
             if not self._interrupted or self._task is None:
                 raise
             self._task.uncancel()
-        except FanwiseError:
+        except FanwiseError as error:
+            if isinstance(error, InputError) and (self._interrupted or self._out_of_time):
+                return  # the source was ended in the middle of something
             if self.run_id:
                 say(f"Stopped. What was paid for is kept: fanwise resume {self.run_id}")
             raise
@@ -175,11 +182,20 @@ class Session:
             f"Stopping: {in_flight} calls in flight may end (up to {duration(_DRAIN_S)}); "
             f"Ctrl-C again stops now. To go on: fanwise resume {self.run_id}"
         )
-        self.run.drain()
+        self._wind_down()
+
+    def _wind_down(self) -> None:
+        """No new work; what is in flight has its time to end."""
+        if self._end_source is not None:
+            self._end_source()
+        if self.run is not None:
+            self.run.drain()
         self._later(_DRAIN_S, self._stop)
 
     def _stop(self) -> None:
         self._interrupted = True
+        if self._end_source is not None:
+            self._end_source()
         if self.run is not None:
             self.screen.say(f"Stopping now. To go on: fanwise resume {self.run_id}")
         if self._task is not None:
@@ -188,17 +204,14 @@ class Session:
     def _nobody_reads(self) -> None:
         """Whoever read our results has gone: no more are wanted, and none is lost."""
         self._unread = self._interrupted = True
-        if self.run is not None:
-            self.run.drain()
-            self._later(_DRAIN_S, self._stop)
+        self._wind_down()
 
     def _time_is_up(self) -> None:
         if self.run is None or self.run.draining:
             return
         self._out_of_time = True
         self.screen.say(f"The deadline is reached. To go on: fanwise resume {self.run_id}")
-        self.run.drain()
-        self._later(_DRAIN_S, self._stop)
+        self._wind_down()
 
     def end(self, *, output_file: str | None) -> int:
         """Says what there was, and gives the exit code.
