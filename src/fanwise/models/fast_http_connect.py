@@ -122,8 +122,11 @@ class Dialer:
             lookup = loop.create_task(self._look_up(host, port))
             self._lookups[key] = lookup
             lookup.add_done_callback(lambda _: self._lookups.pop(key, None))
-        # One waiter that leaves must not take the answer from the others.
-        found = await asyncio.shield(lookup)
+        # Waited for beside, not awaited: who leaves takes the answer from nobody.
+        await asyncio.wait({lookup})
+        if lookup.cancelled():
+            raise ConnectionAbortedError("the transport was closed")
+        found = lookup.result()
         if isinstance(found, OSError):
             raise found
         self._addresses[key] = (loop.time() + _ADDRESSES_KEPT_S, found)

@@ -56,6 +56,9 @@ def target_of(url: str) -> Target:
         parts = urlsplit(url)
         scheme, host, port = parts.scheme.lower(), parts.hostname, parts.port
         host = host.encode("idna").decode("ascii") if host and not host.isascii() else host
+        path = quote(parts.path or "/", safe=_URL_SAFE)
+        if parts.query:
+            path += "?" + quote(parts.query, safe=_URL_SAFE)
     except ValueError as error:
         raise ConfigError(f"{url!r} is not a URL: {error}", hint="check --base-url") from error
     if scheme not in _DEFAULT_PORTS or not host:
@@ -71,9 +74,6 @@ def target_of(url: str) -> Target:
         raise ConfigError(f"{host!r} is not a host name", hint="check --base-url")
     default = _DEFAULT_PORTS[scheme]
     bracketed = f"[{host}]" if ":" in host else host
-    path = quote(parts.path or "/", safe=_URL_SAFE)
-    if parts.query:
-        path += "?" + quote(parts.query, safe=_URL_SAFE)
     return Target(
         tls=scheme == "https",
         host=host,
@@ -119,7 +119,12 @@ def request_head(
     # One count over the whole head instead of a check of every value.
     if head.count("\n") != breaks or head.count("\r") != breaks or "\0" in head:
         raise _unsendable(headers)
-    return head.encode("utf-8")
+    try:
+        return head.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ConfigError(
+            "a header or the URL holds half a character", hint="was it read in the wrong encoding?"
+        ) from None
 
 
 def _unsendable(headers: Mapping[str, str]) -> ConfigError:
