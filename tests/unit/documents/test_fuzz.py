@@ -174,7 +174,7 @@ BOMBS = {
     "base64": b"Content-Transfer-Encoding: base64\n\n" + b"QUJD" * (MEGABYTE // 4),
     "quoted": b"Content-Transfer-Encoding: quoted-printable\n\n" + b"=" * MEGABYTE,
     "many pages": b"Content-Type: multipart/mixed; boundary=B\n\n"
-    + (b"--B\nContent-Type: text/html\n\n" + b"<ul><li>" * 2000 + b"\n") * 60,
+    + (b"--B\nContent-Type: text/html\n\n" + b"<ul><li>" * 1000 + b"\n") * 30,
     "lines": b"From: a@b\n\n" + b"\n" * MEGABYTE,
     "marks": b"From: a@b\n\n" + b"> \n" * (MEGABYTE // 3),
     "utf-7": b"Content-Type: text/plain; charset=utf-7\n\n" + b"+" * MEGABYTE,
