@@ -7,8 +7,9 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,43 @@ class RunFile:
     def is_sound(self) -> bool:
         """Whether SQLite finds no damage in it."""
         return self.select("PRAGMA integrity_check") == [("ok",)]
+
+
+class Tables(RunFile):
+    """The same of the one run in a PostgreSQL database of its own."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(Path())
+        self.url = url
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.select("SELECT run_id FROM runs")[0][0]
+
+    def select(self, statement: str) -> list[Any]:
+        """Rows of a query."""
+        import psycopg
+
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(statement).fetchall()
+
+    def is_sound(self) -> bool:
+        """Whether nobody holds the run any more: its server has seen its writer's end."""
+        held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        return not self.select(held)
+
+
+@contextmanager
+def own_database(url: str) -> Iterator[str]:
+    """A new database on the server of ``url``, removed at the end."""
+    import psycopg
+
+    name = f"outside_{uuid.uuid4().hex}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    try:
+        yield url.rpartition("/")[0] + "/" + name
+    finally:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

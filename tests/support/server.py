@@ -52,6 +52,7 @@ class Behaviour:
         faulty: Only so many requests from the first on may meet a fault; ``None`` for all.
         forms: How a refusal says when to come back, in turn; see ``FORMS`` and ``huge``.
         key: The API key that is wanted; empty for none.
+        hold_from: Requests from this one on wait until ``GET /release``; ``None`` for none.
         stall_s: How long a stalled answer takes before it is abandoned.
         seed: Of latencies and faults.
     """
@@ -65,6 +66,7 @@ class Behaviour:
     faulty: int | None = None
     forms: Sequence[str] = ("seconds",)
     key: str = ""
+    hold_from: int | None = None
     stall_s: float = 30.0
     seed: int = 1
 
@@ -78,6 +80,7 @@ class Provider:
         self.in_work = 0
         self.most_in_work = 0
         self.refusals = 0
+        self.released = asyncio.Event()
         self._chance = random.Random(behaviour.seed)
         self._tokens = float(behaviour.burst)
         self._filled_at = time.monotonic()
@@ -125,6 +128,8 @@ class Provider:
         latency_s = self._chance.uniform(*behaviour.latency_ms) / 1000
         fault = self._fault(body, number=line["number"])
         await asyncio.sleep(latency_s)
+        if behaviour.hold_from is not None and line["number"] >= behaviour.hold_from:
+            await self.released.wait()
         whole = (
             embeddings(body)
             if request.path.endswith("embeddings")
@@ -286,6 +291,10 @@ async def _serve(behaviour: Behaviour) -> None:
     async def ledger(_: Any) -> Any:
         return _json(provider.ledger)
 
+    async def release(_: Any) -> Any:
+        provider.released.set()
+        return _json({})
+
     async def counts(_: Any) -> Any:
         outcomes: dict[str, int] = {}
         for line in provider.ledger:
@@ -304,6 +313,7 @@ async def _serve(behaviour: Behaviour) -> None:
         app.router.add_post(f"/v1/{path}", provider.answer)
     app.router.add_get("/ledger", ledger)
     app.router.add_get("/counts", counts)
+    app.router.add_get("/release", release)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
@@ -327,6 +337,10 @@ class Server:
     def counts(self) -> dict[str, Any]:
         """How many requests there were, by what became of them."""
         return self._get("counts")
+
+    def release(self) -> None:
+        """Lets go of the requests that are held, and of all to come."""
+        self._get("release")
 
     def wait_for(self, reached: Callable[[dict[str, Any]], bool], *, within_s: float = 30) -> Any:
         """Polls the counts until they are as wanted, and returns them."""

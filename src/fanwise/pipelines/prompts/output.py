@@ -4,10 +4,14 @@ Lines are added after their items' ends are durable, each in one write, so that 
 file at any moment sees whole lines only. Where a run is resumed, the file is made anew from the
 journal and put in the old one's place in one step; lines that an earlier crash cut, or that a
 retry made untrue, are gone then.
+
+While it is open, a file is locked (``flock``): a second process that wrote or replaced it would
+leave the first one's lines in a file that has no name any more.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +20,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from fanwise.errors import ConfigError, JournalUnavailable
+from fanwise.errors import ConfigError, Conflict, JournalUnavailable
 from fanwise.pipelines.prompts.lines import is_batch, output_line
 from fanwise.records import ItemRecord
 
@@ -73,6 +77,7 @@ class OutputFile:
         """Begins the file with these items, in place of whatever it held.
 
         Raises:
+            Conflict: Another process is writing it.
             JournalUnavailable: It cannot be written; what the journal holds is safe.
         """
         self.close()
@@ -83,6 +88,8 @@ class OutputFile:
         if not self.replaceable:
             self._open(self.path)
             return
+        if _is_being_written(self.path):
+            raise _taken(self.path)
         _Projection(self).write(records)
         self._open(self.path)
 
@@ -138,6 +145,8 @@ class OutputFile:
             except OSError as error:
                 raise _unwritable(path, error) from error
             self._files[path] = descriptor
+            if self.replaceable and _is_taken(descriptor):
+                raise _taken(path)
         return descriptor
 
     def _append(self, path: Path, data: bytes) -> None:
@@ -256,6 +265,35 @@ def _is_ours(path: Path) -> bool:
     if not isinstance(first, dict):
         return False
     return not first or any(first.keys() >= fields for fields in _FIELDS)
+
+
+def _is_being_written(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return _is_taken(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_taken(descriptor: int) -> bool:
+    """Takes the file's lock, until the descriptor is closed; true where another process has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # a filesystem without locks
+    return False
+
+
+def _taken(path: Path) -> Conflict:
+    return Conflict(
+        f"the output {path} is being written by another process",
+        hint="`fanwise list` shows what is live: wait for its end, or name another file with -o",
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> JournalUnavailable:

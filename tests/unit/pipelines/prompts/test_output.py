@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fanwise.errors import ConfigError, JournalUnavailable, RateLimited
+from fanwise.errors import ConfigError, Conflict, JournalUnavailable, RateLimited
 from fanwise.pipelines.prompts.lines import output_line, record_of
 from fanwise.pipelines.prompts.output import OutputFile
 from fanwise.records import ErrorInfo, ItemRecord, Outcome, Usage
@@ -227,3 +227,18 @@ def test_standard_output_gets_every_line():
     output.add(record("d", data=BATCH, state="failed"))
     output.close()
     assert len(out.getvalue().splitlines()) == 2
+
+
+def test_a_file_that_is_being_written_is_refused_until_its_writer_lets_go(tmp_path):
+    path = tmp_path / "out.jsonl"
+    first, second = OutputFile(path), OutputFile(path)
+    first.start()
+    first.add(record())
+    with pytest.raises(Conflict, match="is being written by another process"):
+        second.start()
+    first.add(record("b"))
+    assert [line["id"] for line in lines(path)] == ["a", "b"]
+    first.close()
+    second.start()
+    second.close()
+    assert lines(path) == []
