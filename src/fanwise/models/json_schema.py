@@ -6,6 +6,7 @@ schemas": the root is an object, every object is closed and requires all of its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
@@ -17,13 +18,19 @@ _SINGLE = (
     "items", "additionalProperties", "contains", "not", "if", "then", "else", "propertyNames",
     "unevaluatedItems", "unevaluatedProperties",
 )  # fmt: skip
-_NOT_STRICT = frozenset(
+_STRICT = frozenset(
     {
-        "oneOf", "allOf", "not", "if", "then", "else", "patternProperties", "dependentSchemas",
-        "dependentRequired", "propertyNames", "unevaluatedProperties", "contains", "prefixItems",
-        "default",
+        "type", "properties", "required", "additionalProperties", "items", "anyOf", "enum", "const",
+        "$ref", "$defs", "definitions", "title", "description", "pattern", "format", "multipleOf",
+        "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems",
     }
 )  # fmt: skip
+_STRICT_FORMATS = frozenset(
+    {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
+)
+_STRUCTURE = frozenset({*_MAPS, *_LISTS, *_SINGLE, "dependentRequired"})
+# Providers match patterns with automata, which cannot look around.
+_LOOKS_AROUND = re.compile(r"\(\?(?:[=!]|<[=!])")
 
 
 def node_of(value: Any) -> Node | None:
@@ -64,13 +71,22 @@ def is_strict(definition: Node) -> bool:
 
 
 def _strict(node: Node) -> bool:
-    if not _NOT_STRICT.isdisjoint(node) or ("$ref" in node and len(node) > 1):
+    if not _STRICT.issuperset(node) or ("$ref" in node and len(node) > 1):
+        return False
+    if any(_is_beyond_strict(name, value) for name, value in node.items()):
         return False
     if is_object(node) or "properties" in node:
         names = set(node.get("properties") or ())
         if node.get("additionalProperties") is not False or names != set(node.get("required", ())):
             return False
     return all(_strict(below) for below in subschemas(node))
+
+
+def _is_beyond_strict(name: str, value: Any) -> bool:
+    """Whether a supported keyword has a value that is not supported."""
+    if name == "pattern":
+        return isinstance(value, str) and _LOOKS_AROUND.search(value) is not None
+    return name == "format" and value not in _STRICT_FORMATS
 
 
 def closed(definition: Node) -> Node:
@@ -97,15 +113,21 @@ def made_strict(definition: Node) -> Node:
     """The schema in the strict subset as far as it fits in: for schemas made from types, whose
     answers the type itself checks.
 
-    Objects are closed and require every property, defaults are dropped, ``oneOf`` and a single
-    ``allOf`` become ``anyOf``, and a reference with keywords beside it is set into an ``anyOf``.
-    Objects with free keys stay open and the schema then is not strict.
+    Objects are closed and require every property; defaults, lengths of texts and other keywords
+    outside the subset are dropped; ``oneOf`` and a single ``allOf`` become ``anyOf``, and a
+    reference with keywords beside it is set into an ``anyOf``. Objects with free keys stay open and
+    the schema then is not strict.
     """
     return _mapped(definition, _make_strict)
 
 
 def _make_strict(node: dict[str, Any]) -> dict[str, Any]:
-    node.pop("default", None)
+    for name in [
+        name
+        for name, value in node.items()
+        if (name not in _STRICT and name not in _STRUCTURE) or _is_beyond_strict(name, value)
+    ]:
+        del node[name]
     names = node_of(node.get("properties"))
     if is_object(node) and (names is not None or "additionalProperties" not in node):
         node.setdefault("properties", {})
@@ -113,7 +135,6 @@ def _make_strict(node: dict[str, Any]) -> dict[str, Any]:
         node["required"] = list(names or ())
     if "oneOf" in node and "anyOf" not in node:
         node["anyOf"] = node.pop("oneOf")
-        node.pop("discriminator", None)
     whole = node.get("allOf")
     if isinstance(whole, list) and len(cast("list[Any]", whole)) == 1 and "anyOf" not in node:
         node["anyOf"] = node.pop("allOf")

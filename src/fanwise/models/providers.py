@@ -68,7 +68,7 @@ def _foreign(name: str, title: str, compatible_url: str) -> Provider:
 
 
 PROVIDERS: tuple[Provider, ...] = (
-    _remote("openai", "OpenAI, or any compatible server", "https://api.openai.com/v1"),
+    _remote("openai", "OpenAI", "https://api.openai.com/v1"),
     _remote("groq", "Groq", "https://api.groq.com/openai/v1"),
     _remote("openrouter", "OpenRouter", "https://openrouter.ai/api/v1"),
     _remote("together", "Together AI", "https://api.together.xyz/v1"),

@@ -266,6 +266,8 @@ class Registry:
             note = f"set {provider.base_url_env}"
         elif not provider.needs_key:
             note = "needs no key"
+        elif provider.name == "openai":
+            note = "or any compatible server, with --base-url"
         base_url = self._base_urls.get(provider.name) or self._env.get(provider.base_url_env)
         return ProviderListing(
             name=provider.name,

@@ -160,7 +160,7 @@ def test_a_server_of_ones_own_is_sent_a_key_that_is_there():
 
 def test_a_missing_key_names_its_variable():
     assert refused("openai/gpt-4o-mini") == (
-        "openai/… needs a key for OpenAI, or any compatible server, and OPENAI_API_KEY is not set "
+        "openai/… needs a key for OpenAI, and OPENAI_API_KEY is not set "
         "(set it: export OPENAI_API_KEY=… (or name another variable with --api-key-env); without "
         "a key, try -m builtin/rules or -m sim/gpt-4o-mini)"
     )

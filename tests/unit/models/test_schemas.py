@@ -3,11 +3,12 @@
 import dataclasses
 import datetime as dt
 import enum
+from decimal import Decimal
 from typing import Annotated, Literal
 
 import jsonschema_rs
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 from typing_extensions import TypedDict
 
 from fanwise.errors import ConfigError
@@ -50,6 +51,15 @@ class Dog(BaseModel):
     tricks: list[str]
 
 
+class Bounded(BaseModel):
+    name: str = Field(min_length=1, max_length=9, examples=["Ann"])
+    price: Decimal
+    page: HttpUrl
+    day: dt.date
+    rank: int = Field(ge=1, le=5)
+    marks: set[int] = Field(max_length=3)
+
+
 class Pets(BaseModel):
     pets: list[Annotated[Cat | Dog, Field(discriminator="kind")]]
 
@@ -77,7 +87,7 @@ def objects(definition):
 
 
 @pytest.mark.parametrize(
-    "shape", [Hook, Strict, Node, Pets, Point, Row, list[Hook], Cat | Dog, int]
+    "shape", [Hook, Strict, Node, Pets, Point, Row, list[Hook], Cat | Dog, int, Bounded]
 )
 def test_a_types_schema_is_in_the_strict_subset(shape):
     definition = schema_of(shape).definition
@@ -87,6 +97,40 @@ def test_a_types_schema_is_in_the_strict_subset(shape):
         assert found["required"] == list(found["properties"])
     assert jsonschema_rs.meta.is_valid(definition)
     assert definition["type"] == "object"
+
+
+def test_what_a_provider_cannot_guarantee_is_left_to_the_type():
+    schema = schema_of(Bounded)
+    properties = schema.definition["properties"]
+    assert properties["name"] == {"title": "Name", "type": "string"}
+    assert properties["rank"] == {"title": "Rank", "type": "integer", "minimum": 1, "maximum": 5}
+    assert properties["day"]["format"] == "date"
+    assert "format" not in properties["page"]
+    fine = {
+        "name": "Ann", "price": "1.50", "page": "https://h/", "day": "2026-11-22", "rank": 1,
+        "marks": [1],
+    }  # fmt: skip
+    assert schema.build(fine).price == Decimal("1.50")
+    for change in ({"name": ""}, {"rank": 6}, {"page": "no"}, {"marks": [1, 2, 3, 4]}):
+        with pytest.raises(ValueError, match="validation error"):
+            schema.build({**fine, **change})
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "string", "minLength": 1},
+        {"type": "string", "format": "uri"},
+        {"type": "string", "pattern": "^(?!x)"},
+        {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
+        {"type": "string", "default": "x"},
+    ],
+)
+def test_a_json_schema_beyond_the_subset_is_asked_for_as_it_is(part):
+    given = {"type": "object", "properties": {"a": part}, "required": ["a"]}
+    definition = schema_of(given).definition
+    assert definition["properties"]["a"] == part
+    assert not is_strict(definition)
 
 
 def test_free_keys_are_asked_for_without_strictness():
