@@ -253,7 +253,7 @@ class Attempts:
     async def _served(self, call: Call, course: Course, reply: Response) -> Response | None:
         """Journals a served answer; ``None`` where its content earns another attempt."""
         error: CallError
-        if reply.refusal is not None:
+        if reply.refusal is not None and call.request.body is None:
             error = Refused(
                 f"{call.request.model} declined to answer: {reply.refusal[:300]}",
                 usage=course.usage,
@@ -315,7 +315,7 @@ class Attempts:
         )
         if isinstance(decision, GiveUp):
             error = error_of(failure, verdict, **place(call, course), gave_up=decision.reason)
-            if failure.status == _KEY_REFUSED and not call.target.pool.served:
+            if not call.target.pool.served and _hopeless(failure):
                 call.target.pool.dead = error
             await self._settle(call, course, "failed", error=error)
             raise error
@@ -384,6 +384,11 @@ class Attempts:
         call.work.account(record)
         self._progress.call_finished(record)
         await self._journal.settle(record)
+
+
+def _hopeless(failure: Failure) -> bool:
+    """Whether no other call of the pool can fare better: a refused key, or nobody there."""
+    return failure.status == _KEY_REFUSED or failure.kind == "connect"
 
 
 def _wake(pause: asyncio.Future[None]) -> None:

@@ -1,6 +1,6 @@
 """A calm garbage collector while a run is open.
 
-A run keeps thousands of small objects alive for the length of a call and makes no cycles of its own.
+A run keeps thousands of small objects alive for the length of a call and makes no cycles itself.
 The collector's default of looking through the youngest objects after every 700 new ones then costs
 a fifth of the processor time of a call, all of it in vain.
 """

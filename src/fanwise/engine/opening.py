@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from fanwise.simulator.profile import SimProfile
 
 
+IN_MEMORY = ":memory:"
+
+
 @dataclass(slots=True)
 class OpenRun:
     """Opens a run: ``async with fw.open_run("hooks") as run: …``.
@@ -113,8 +116,7 @@ class OpenRun:
         await self._stack.__aexit__(kind, error, trace)
 
     async def _open(self, stack: AsyncExitStack) -> Run:
-        given = self.journal
-        home = open_home(given) if given is None or isinstance(given, (str, Path)) else given
+        home = self._home()
         if isinstance(home, MemoryHome):
             journal = self._journal(home)
         else:
@@ -135,6 +137,12 @@ class OpenRun:
         sampler.start()
         stack.push_async_callback(sampler.stop)
         return run
+
+    def _home(self) -> Home | MemoryHome:
+        given = self.journal
+        if given == IN_MEMORY:
+            return MemoryHome(clock=self.clock)
+        return open_home(given) if given is None or isinstance(given, (str, Path)) else given
 
     def _journal(self, home: Home | MemoryHome) -> Journal:
         found: str | None = None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fanwise.records import Verdict
 
 _STUBBORN_REFUSALS = 10
+_NAMED_BOUND = 16  # times base_s: the most jitter on top of a Retry-After shorter than that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def decide(
     Backoff is drawn evenly between 0 and a bound that doubles (*full jitter*, from Marc Brooker's
     "Exponential Backoff and Jitter", AWS Architecture Blog, 2015). A Retry-After is waited out in
     full, and that jitter comes on top, so that those who were refused together do not come back
-    together.
+    together; on top of a named wait it stops growing at 16 times ``base_s``.
 
     Args:
         policy: The rules.
@@ -136,7 +137,11 @@ def decide(
         if impatient := _impatient(policy, now - last_success, waited_s, refusals):
             return GiveUp(cause="patience", reason=impatient)
         failures = refusals
-    wait_s = asked_s + chance.uniform(0.0, backoff_bound_s(policy, failures))
+    bound_s = backoff_bound_s(policy, failures)
+    if asked_s:
+        # The provider knows when to come back: growth beyond some seconds only leaves it idle.
+        bound_s = min(bound_s, max(asked_s, _NAMED_BOUND * policy.base_s))
+    wait_s = asked_s + chance.uniform(0.0, bound_s)
     if now + wait_s >= deadline:
         left_s = max(0.0, deadline - now)
         return GiveUp(
