@@ -139,7 +139,7 @@ def drop_schema(location: str) -> None:
 
     url, _, schema = location.partition("?schema=")
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")  # pyright: ignore
+        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
 def key(item_id: str = "item", content: str = "x", sample: int = 0) -> CallKey:

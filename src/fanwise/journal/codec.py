@@ -34,8 +34,9 @@ _TEXT_KEY = b"\xff"
 def dump(value: Any) -> str:
     """A JSON document as text.
 
-    What orjson refuses (halves of surrogate pairs, integers beyond 64 bits) is written by the
-    standard library and marked with a leading space, so that :func:`load` gives it back unchanged.
+    Infinities and NaN, which JSON does not know, become null. What orjson refuses (halves of
+    surrogate pairs, integers beyond 64 bits) is written by the standard library and marked with a
+    leading space, so that :func:`load` gives it back unchanged.
 
     Raises:
         JournalError: The value has no JSON form.

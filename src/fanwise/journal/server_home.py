@@ -35,6 +35,10 @@ T = TypeVar("T")
 _POOL_SIZE = 20
 _RECYCLE_S = 30
 _DIALECT = PGDialect()
+_HAS_TABLES = (
+    "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = ? AND c.relname = 'alembic_version'"
+)
 _LIVE = (
     "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = ?"
     " AND objsubid = 2 AND database ="
@@ -274,23 +278,27 @@ class ServerHome:
             return
         link.begin()
         link.execute("SELECT pg_advisory_xact_lock(?, 0)", LOCK_CLASS)
-        if link.execute("SELECT to_regclass('alembic_version')")[0][0] is None:
+        if self._version(link) is None:
             link.execute(f"CREATE SCHEMA IF NOT EXISTS {self._address.schema}")
             statements = creation(schema.metadata, _DIALECT, version=VERSION)
             statements += creation(schema.cache_metadata, _DIALECT, version=None)
             for statement in statements:
                 link.execute(statement)
-        elif not self._is_current(link):
+        link.commit()
+        if not self._is_current(link):
             from fanwise.journal.upgrade import upgrade_server
 
-            upgrade_server(connection)
-        link.commit()
+            upgrade_server(connection, lock=f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, 0)")
 
     def _is_current(self, link: Link) -> bool:
-        if link.execute("SELECT to_regclass('alembic_version')")[0][0] is None:
-            return False
-        version = link.execute("SELECT version_num FROM alembic_version")[0][0]
-        return not must_upgrade(version, where=self.location)
+        version = self._version(link)
+        return version is not None and not must_upgrade(version, where=self.location)
+
+    def _version(self, link: Link) -> str | None:
+        # Not to_regclass(): it does not see what another process made while we waited for a lock.
+        if not link.execute(_HAS_TABLES, self._address.schema):
+            return None
+        return link.execute("SELECT version_num FROM alembic_version")[0][0]
 
     def _judged(self, work: Callable[[], T]) -> T:
         try:

@@ -44,27 +44,29 @@ def upgrade(
 
 
 def upgrade_file(connection: sqlite3.Connection) -> None:
-    """As :func:`upgrade`, for a run's open file; all of it or nothing."""
-    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-    core = engine.connect()
-    core.exec_driver_sql("BEGIN IMMEDIATE")
-    try:
-        upgrade(core)
-    except BaseException:
-        core.exec_driver_sql("ROLLBACK")
-        raise
-    core.exec_driver_sql("COMMIT")
+    """As :func:`upgrade`, for a run's open file: all of it or nothing."""
+    _transact("sqlite://", connection, "BEGIN IMMEDIATE")
 
 
-def upgrade_server(connection: Any) -> None:
-    """As :func:`upgrade`, for a psycopg connection with an open transaction of the caller's."""
+def upgrade_server(connection: Any, *, lock: str) -> None:
+    """As :func:`upgrade`, for a psycopg connection: all of it or nothing.
+
+    Args:
+        connection: In autocommit mode, no transaction open.
+        lock: The statement that makes a second process wait until the first has done it.
+    """
+    _transact("postgresql+psycopg://", connection, "BEGIN", lock)
+
+
+def _transact(url: str, connection: Any, *begin: str) -> None:
     engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: connection,
-        poolclass=StaticPool,
-        isolation_level="AUTOCOMMIT",
+        url, creator=lambda: connection, poolclass=StaticPool, pool_reset_on_return=None
     )
-    upgrade(engine.connect())
+    # SQLAlchemy rolls back what is open when it meets a connection: the transaction comes after.
+    with engine.connect() as core, core.begin():
+        for statement in begin:
+            core.exec_driver_sql(statement)
+        upgrade(core)
 
 
 def _escaped(path: Path) -> str:
