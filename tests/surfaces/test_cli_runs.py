@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from fanwise.cli.cancel import _holder
+from fanwise.cli.homes import Holder, holder_of
 from fanwise.journal.home import open_home
 
 WORDS = ["one", "two", "bad", "four"]
@@ -114,10 +114,10 @@ async def test_the_holder_of_a_run_is_known(make_run, tmp_path):
     home = open_home(tmp_path / ".fanwise")
     journal = home.open(run_id)
     try:
-        assert _holder(home, run_id)["pid"] == os.getpid()
+        assert holder_of(home, run_id).pid == os.getpid()
     finally:
         await journal.close("interrupted")
-    assert _holder(home, run_id) == {}
+    assert holder_of(home, run_id) == Holder()
 
 
 async def test_prune_shows_first_and_deletes_when_told(fanwise, make_run):

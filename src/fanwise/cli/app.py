@@ -49,6 +49,12 @@ _ENTRIES = (
         panel=_WORK,
     ),
     _Entry(
+        name="scan",
+        target="fanwise.cli.scan:scan",
+        summary="Find shipment tracking numbers in mail.",
+        panel=_WORK,
+    ),
+    _Entry(
         name="plan",
         target="fanwise.cli.run:plan",
         summary="Estimate tokens and cost of a run; sends nothing.",

@@ -6,15 +6,12 @@ import os
 import signal
 import socket
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-import orjson
+from typing import TYPE_CHECKING
 
 from fanwise.cli.display import put_json, say
 from fanwise.cli.failures import ExitCode
 from fanwise.cli.flags import HomeFlags
-from fanwise.cli.homes import find_run, home_of, reading
+from fanwise.cli.homes import find_run, holder_of, home_of, reading
 from fanwise.cli.loop import run_loop
 from fanwise.cli.runs import RunArgument
 from fanwise.errors import Conflict, StateError
@@ -62,12 +59,11 @@ def _ask_to_stop(place: Home, record: RunRecord) -> None:
     Raises:
         Conflict: The holder is elsewhere, or unknown, or does not let go.
     """
-    holder = _holder(place, record.run_id)
-    host, pid = str(holder.get("host", "")), holder.get("pid")
-    if host != socket.gethostname() or not isinstance(pid, int) or pid <= 1:
-        where = f"process {pid} on {host}" if host else "another process"
+    holder = holder_of(place, record.run_id)
+    pid = holder.pid
+    if pid is None or holder.host != socket.gethostname():
         raise Conflict(
-            f"{where} works on run {record.run_id}, and cannot be asked from here",
+            f"{holder.words} works on run {record.run_id}, and cannot be asked from here",
             hint="press Ctrl-C there, then cancel it",
         )
     try:
@@ -90,14 +86,3 @@ def _ask_to_stop(place: Home, record: RunRecord) -> None:
         f"process {pid} still works on run {record.run_id}",
         hint=f"cancel it again, or end it with `kill {pid}`",
     )
-
-
-def _holder(place: Home, run_id: str) -> dict[str, Any]:
-    """What the holder of a run's lock wrote into it; empty where that cannot be known."""
-    try:
-        found: object = orjson.loads(
-            (Path(place.location) / "runs" / f"{run_id}.lock").read_bytes()
-        )
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}

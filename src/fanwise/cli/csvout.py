@@ -18,7 +18,7 @@ def write_csv(rows: Callable[[], Iterable[Mapping[str, Any]]], file: TextIO) -> 
 
     Args:
         rows: Gives the result lines from their beginning; called twice, since the columns have to
-            be known before the first row.
+            be known before the first row. A line that is no item's has all of it under ``flat``.
         file: Where to, opened with ``newline=""``.
 
     Returns:
@@ -27,6 +27,8 @@ def write_csv(rows: Callable[[], Iterable[Mapping[str, Any]]], file: TextIO) -> 
     columns: dict[str, None] = dict.fromkeys(_PLAIN)
     found: dict[str, None] = {}
     for row in rows():
+        if "flat" in row:
+            return _write_flat(rows, csv.writer(file, lineterminator="\n"))
         for part in ("item", "output"):
             value = row.get(part)
             if isinstance(value, Mapping):
@@ -41,6 +43,16 @@ def write_csv(rows: Callable[[], Iterable[Mapping[str, Any]]], file: TextIO) -> 
     for row in rows():
         cells = _cells(row)
         writer.writerow([safe_cell(cells.get(name)) for name in names])
+        count += 1
+    return count
+
+
+def _write_flat(rows: Callable[[], Iterable[Mapping[str, Any]]], writer: Any) -> int:
+    count = 0
+    for row in rows():
+        if not count:
+            writer.writerow(row["flat"])
+        writer.writerow([safe_cell(cell) for cell in row["flat"].values()])
         count += 1
     return count
 

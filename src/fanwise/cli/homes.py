@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -78,6 +80,28 @@ def newest_unfinished(home: Home) -> RunRecord:
         f"no run in {home.location} is unfinished",
         hint="`fanwise list` shows all; `fanwise retry ID` sends failed items again",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who works on a run, as far as its lock says it."""
+
+    pid: int | None = None
+    host: str = ""
+
+    @property
+    def words(self) -> str:
+        """The holder in words."""
+        return "another process" if self.pid is None else f"process {self.pid} on {self.host}"
+
+
+def holder_of(home: Home, run_id: str) -> Holder:
+    """Who holds a run's lock; unknown for a journal that is no directory."""
+    try:
+        found: Any = orjson.loads((Path(home.location) / "runs" / f"{run_id}.lock").read_bytes())
+        return Holder(pid=int(found["pid"]), host=str(found["host"]))
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return Holder()
 
 
 _HOW = frozenset(

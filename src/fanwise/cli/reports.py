@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from typer import Option
 
@@ -80,14 +80,19 @@ def export(
 ) -> int:
     """Write the results of a run as JSONL or CSV.
 
-    One line an item, failures included; also of a run that is still going on. In CSV, text that a
-    spreadsheet would take for a formula gets a leading quote.
+    One line an item, failures included, or one a shipment for a scan; also of a run that is still
+    going on. In CSV, text that a spreadsheet would take for a formula gets a leading quote.
     """
     shape = output_format or ("csv" if (output_file or "").lower().endswith(".csv") else "jsonl")
     with home_of(home) as place:
         record = find_run(place, run)
         with reading(place, record.run_id) as reader:
-            rows = partial(_rows, reader, ordered=ordered, plain=shape == "csv")
+            rows = partial(
+                _shipments if record.spec.command == "scan" else _rows,
+                reader,
+                ordered=ordered,
+                plain=shape == "csv",
+            )
             if output_file is None or output_file == "-":
                 count = _write(rows, sys.stdout, shape)
                 sys.stdout.flush()
@@ -107,6 +112,15 @@ def _rows(reader: JournalReader, *, ordered: bool, plain: bool) -> Iterator[Mapp
     for item in reader.items(order="position" if ordered else "event"):
         line = output_line(replace(item, input=None)) if plain else output_line(item)
         yield {**line, "item": item.input} if plain else line
+
+
+def _shipments(reader: JournalReader, *, ordered: bool, plain: bool) -> Iterator[Mapping[str, Any]]:
+    """A scan's shipments as its ``-o`` writes them; ``plain`` puts them under a table's columns."""
+    from fanwise.cli.shipments import shipment_lines
+
+    for item in reader.items(state="succeeded", order="position" if ordered else "event"):
+        for line in shipment_lines(cast("Mapping[str, Any]", item.value)):
+            yield {"flat": line} if plain else line
 
 
 def _write(rows: Callable[[], Iterator[Mapping[str, Any]]], file: TextIO, shape: Format) -> int:

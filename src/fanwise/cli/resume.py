@@ -9,14 +9,15 @@ from typer import Argument, Option
 
 from fanwise.cli.display import say
 from fanwise.cli.flags import HomeFlags, LimitFlags, ProgressFlags
-from fanwise.cli.homes import find_run, home_of, newest_unfinished
+from fanwise.cli.homes import find_run, holder_of, home_of, newest_unfinished
 from fanwise.cli.options import STDIN, restored
 from fanwise.cli.runs import RunArgument
-from fanwise.errors import ConfigError, StateError
+from fanwise.errors import ConfigError, Conflict, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fanwise.journal.home import Home
     from fanwise.records import RunRecord
 
 AcceptFlag = Annotated[
@@ -46,11 +47,12 @@ def resume(
     """
     with home_of(home) as place:
         record = newest_unfinished(place) if run is None else find_run(place, run)
-    if record.status == "finished":
-        raise StateError(
-            f"run {record.run_id} is finished",
-            hint=f"`fanwise retry {record.run_id}` sends its failed items again",
-        )
+        if record.status == "finished":
+            raise StateError(
+                f"run {record.run_id} is finished",
+                hint=f"`fanwise retry {record.run_id}` sends its failed items again",
+            )
+        _check_free(place, record)
     return _again(
         record, limits=limits, progress=progress, home=home, accept_changes=accept_changes
     )
@@ -71,9 +73,19 @@ def retry(
     """
     with home_of(home) as place:
         record = find_run(place, run)
+        _check_free(place, record)
     return _again(
         record, limits=limits, progress=progress, home=home, accept_changes=accept_changes
     )
+
+
+def _check_free(place: Home, record: RunRecord) -> None:
+    """Refuses a run that some process works on."""
+    if record.live:
+        raise Conflict(
+            f"{holder_of(place, record.run_id).words} works on run {record.run_id}",
+            hint=f"`fanwise watch {record.run_id}` follows it",
+        )
 
 
 def _again(
@@ -104,9 +116,9 @@ def _command(record: RunRecord) -> Callable[..., Any]:
     Raises:
         StateError: The run was begun by a program of its own.
     """
-    from fanwise.cli import run
+    from fanwise.cli import run, scan
 
-    commands = {run.COMMAND: run.go_on}
+    commands = {run.COMMAND: run.go_on, scan.COMMAND: scan.go_on}
     found = commands.get(record.spec.command)
     if found is None:
         raise StateError(

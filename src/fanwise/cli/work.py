@@ -26,11 +26,12 @@ from fanwise.journal.home import FINAL, open_home
 from fanwise.limits.settings import Limits
 from fanwise.progress.report import summary_json
 from fanwise.progress.words import duration
-from fanwise.records import Json, Timeouts
+from fanwise.records import NOTHING, Json, Timeouts
 from fanwise.retry.policy import Retry
 
 if TYPE_CHECKING:
     from fanwise.engine.run import Run
+    from fanwise.progress.report import Report
 
 NEW = "never"
 _DRAIN_S = 30.0
@@ -71,6 +72,7 @@ class Session:
         self._end_source = end_source
         self._stored = stored
         self._resume = resume or self._same_work() or NEW
+        self._report: Report | None = None
         self._interrupted = False
         self._unread = False
         self._out_of_time = False
@@ -109,13 +111,17 @@ class Session:
 
     @asynccontextmanager
     async def _opened(self, name: str, more: Mapping[str, Any]) -> AsyncGenerator[Run]:
-        async with OpenRun(name, **{**self._settings(), **more}) as run:
+        settings = {**self._settings(), **more}
+        in_memory = settings["journal"] is not self.home
+        async with OpenRun(name, **settings) as run:
             self.run, self.run_id = run, run.run_id
             self.screen.name = run.run_id
             if self.options.deadline_s is not None:
                 self._later(self.options.deadline_s, self._time_is_up)
             async with shown(run, self.screen):
                 yield run
+            if in_memory:
+                self._report = _ended(await run.report(), run)
 
     def _settings(self) -> dict[str, Any]:
         options = self.options
@@ -162,7 +168,7 @@ class Session:
         except FanwiseError as error:
             if isinstance(error, InputError) and (self._interrupted or self._out_of_time):
                 return  # the source was ended in the middle of something
-            if self.run_id:
+            if self.run is not None and self.run.snapshot().items_done:
                 say(f"Stopped. What was paid for is kept: fanwise resume {self.run_id}")
             raise
         finally:
@@ -213,20 +219,21 @@ class Session:
         self.screen.say(f"The deadline is reached. To go on: fanwise resume {self.run_id}")
         self._wind_down()
 
-    def end(self, *, output_file: str | None) -> int:
+    def end(self, *, output_file: str | None, more: Mapping[str, Any] = NOTHING) -> int:
         """Says what there was, and gives the exit code.
 
         Args:
             output_file: Where results went, for the summary; ``None`` for nowhere.
+            more: Further parts of the summary.
         """
         if not self.run_id:
             return ExitCode.INTERRUPTED
-        report = read_report(self.home, self.run_id)
+        report = self._report or read_report(self.home, self.run_id)
         total = self.run.snapshot().items_total if self.run is not None else None
         if total is not None:
             report = replace(report, items_total=total)
         if self.options.json and not self._unread:
-            put_json(summary_json(report, output_file))
+            put_json({**summary_json(report, output_file), **more})
         if not self.options.quiet and not self._unread:
             from fanwise.progress.terminal import print_report
 
@@ -238,3 +245,9 @@ class Session:
                 say(f"To go on: fanwise resume {self.run_id}", quiet=self.options.quiet)
                 return ExitCode.INTERRUPTED
         return ExitCode.SOME_FAILED if report.counters.failed else ExitCode.OK
+
+
+def _ended(report: Report, run: Run) -> Report:
+    """The report of a run that nothing outlives, as of its end."""
+    status = "finished" if run.finished else "interrupted"
+    return replace(report, run=replace(report.run, status=status))
