@@ -1,1 +1,63 @@
 """Tracking numbers out of mail: supplier, carrier, number, order, date."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fanwise.pipelines import Pipeline
+
+if TYPE_CHECKING:
+    from fanwise.pipelines.scan.execute import ScanItem, scan
+    from fanwise.pipelines.scan.records import Dropped, Reading, Shipment
+    from fanwise.pipelines.scan.scoring import Score, read_truth, score
+    from fanwise.pipelines.scan.sources import ConversationSource, Listed, Mailbox
+    from fanwise.pipelines.scan.summary import ScanError, ScanSummary
+
+PIPELINE = Pipeline(
+    name="scan",
+    summary="Shipments and their tracking numbers out of mail",
+    module="fanwise.pipelines.scan",
+    sample="sample/mail.mbox",
+    truth="sample/truth.jsonl",
+    rules={"scan_extraction": "fanwise.pipelines.scan.rules:rules"},
+)
+
+_HOMES = {
+    "ConversationSource": "sources",
+    "Dropped": "records",
+    "Listed": "sources",
+    "Mailbox": "sources",
+    "Reading": "records",
+    "ScanError": "summary",
+    "ScanItem": "execute",
+    "ScanSummary": "summary",
+    "Score": "scoring",
+    "Shipment": "records",
+    "read_truth": "scoring",
+    "scan": "execute",
+    "score": "scoring",
+}
+
+__all__ = [
+    "PIPELINE",
+    "ConversationSource",
+    "Dropped",
+    "Listed",
+    "Mailbox",
+    "Reading",
+    "ScanError",
+    "ScanItem",
+    "ScanSummary",
+    "Score",
+    "Shipment",
+    "read_truth",
+    "scan",
+    "score",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -226,15 +226,14 @@ def _from_link(link: LinkNumber, context: Context) -> Found:
 
 
 def _choose(found: list[Found], limit: int) -> list[Found]:
-    """Drops readings that overlap a longer or surer one, keeps the surest, restores the order."""
+    """Of overlapping readings the longer, of two forms of one number the shorter; the surest."""
     kept: list[Found] = []
     for one in sorted(found, key=lambda f: (-len(f.number), -f.confidence)):
-        inside = any(
-            (one.start >= 0 and other.start < one.end and one.start < other.end)
-            or (one.number != other.number and one.number in other.number)
-            for other in kept
+        overlaps = any(
+            one.start >= 0 and other.start < one.end and one.start < other.end for other in kept
         )
-        if not inside:
+        if not overlaps:
+            kept = [other for other in kept if one.number not in other.number]
             kept.append(one)
     kept.sort(key=lambda f: -f.confidence)
     order = {one.number: place for place, one in enumerate(found)}
