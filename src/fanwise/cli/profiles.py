@@ -65,9 +65,10 @@ def parameters_and_profile(
     rest = {name: _text(value) for name, value in options.opt.items() if name not in _SAMPLING}
     if not rest:
         return parameters or NOTHING, None
-    from fanwise.simulator.profile import named_profile, profile_from_options
+    from fanwise.engine.simulated import profile_of
+    from fanwise.simulator.profile import profile_from_options
 
-    return parameters, profile_from_options(rest, base=named_profile(simulated[0]))
+    return parameters, profile_from_options(rest, base=profile_of(simulated[0]))
 
 
 def _text(value: Json) -> str:

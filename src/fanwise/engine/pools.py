@@ -27,8 +27,8 @@ class Pool:
     """One quota pool: what shares a provider's limits.
 
     ``last_success`` is the monotonic instant of its last served call (of its start before that).
-    ``dead`` is set where its key was refused or nobody was there before anything was served; nothing
-    more is sent then.
+    ``dead`` is set where its key was refused, or nobody was there, before anything was served:
+    nothing more is sent then.
     """
 
     name: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fanwise.clock import Clock
 from fanwise.errors import ConfigError
 from fanwise.models.names import split_model
+from fanwise.models.prices import Prices
 from fanwise.records import Json, Request
 
 if TYPE_CHECKING:
@@ -65,10 +66,9 @@ class Simulated:
                     self._providers[name] = await self._start(name)
 
     async def _start(self, name: str) -> SimulatedProvider:
-        from fanwise.simulator.profile import named_profile
         from fanwise.simulator.provider import SimulatedProvider
 
-        profile = self._profile if self._profile is not None else named_profile(name)
+        profile = self._profile if self._profile is not None else profile_of(name)
         provider = SimulatedProvider(profile, answer=self._answer)
         return await self._stack.enter_async_context(provider)
 
@@ -100,3 +100,18 @@ class Simulated:
     async def aclose(self) -> None:
         """Stops every provider that was started."""
         await self._stack.aclose()
+
+
+def profile_of(name: str) -> SimProfile:
+    """The profile behind ``sim/NAME``: the one of that name, or the default for a real model.
+
+    A real model's name (``sim/gpt-4o-mini``) simulates its prices as well.
+
+    Raises:
+        ConfigError: There is neither a profile nor a priced model of that name.
+    """
+    from fanwise.simulator.profile import named_profile, named_profiles
+
+    if name not in named_profiles() and Prices().known(f"{PROVIDER}/{name}"):
+        return named_profile("default")
+    return named_profile(name)
