@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fanwise.pipelines import Pipeline
 
 if TYPE_CHECKING:
-    from fanwise.pipelines.scan.execute import ScanItem, scan
+    from fanwise.pipelines.scan.execute import ScanItem, plan, scan
     from fanwise.pipelines.scan.records import Dropped, Reading, Shipment
     from fanwise.pipelines.scan.scoring import Score, read_truth, score
     from fanwise.pipelines.scan.sources import ConversationSource, Listed, Mailbox
@@ -34,6 +34,7 @@ _HOMES = {
     "ScanSummary": "summary",
     "Score": "scoring",
     "Shipment": "records",
+    "plan": "execute",
     "read_truth": "scoring",
     "scan": "execute",
     "score": "scoring",
@@ -51,6 +52,7 @@ __all__ = [
     "ScanSummary",
     "Score",
     "Shipment",
+    "plan",
     "read_truth",
     "scan",
     "score",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fanwise as fw
-from fanwise.clock import SystemClock
+from fanwise.clock import Clock, SystemClock
 from fanwise.errors import ConfigError
 from fanwise.pipelines.scan import reading
 from fanwise.pipelines.scan.records import Reading
@@ -132,8 +132,43 @@ async def scan(
             since=since,
             limit=limit,
             parameters=parameters,
+            clock=options.get("clock") or SystemClock(),
         )
         return await work.carry_out(lambda: opened(NAME, **settings), on_outcome)
+
+
+async def plan(
+    source: str | Path | ConversationSource,
+    *,
+    model: str = RULES_MODEL,
+    after: float | str | date | None = None,
+    limit: int | None = None,
+    parameters: Mapping[str, Json] = NOTHING,
+) -> fw.Plan:
+    """What a scan of the whole source would ask for, known conversations included.
+
+    Args:
+        source: As for :func:`scan`.
+        model: As there.
+        after: As there.
+        limit: As there.
+        parameters: As there.
+
+    Returns:
+        Calls, tokens and cost. Sends and writes nothing.
+    """
+    work = _Scan(
+        as_source(source),
+        store=None,
+        model=model,
+        force=True,
+        dry_run=True,
+        since=_instant(after),
+        limit=limit,
+        parameters=parameters,
+        clock=SystemClock(),
+    )
+    return await fw.plan(work.conversation, work.wanted())
 
 
 def _has_tables(home: Home) -> bool:
@@ -167,7 +202,9 @@ class _Scan:
         since: float | None,
         limit: int | None,
         parameters: Mapping[str, Json],
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._source = source
         self._store = store
         self._model = model
@@ -178,43 +215,39 @@ class _Scan:
         self._parameters = parameters
         self._tally = Tally()
         self._run_id = ""
-        self._wall_s: Callable[[], float] = SystemClock().wall
 
     async def carry_out(
         self,
         open_run: Callable[[], AbstractAsyncContextManager[fw.Run]],
         on_outcome: Callable[[Outcome], Awaitable[None] | None] | None,
     ) -> ScanSummary:
+        clock = self._clock
+        started_at, begun = clock.wall(), clock.monotonic()
         complete = False
-        async with open_run() as run:
-            clock = run.clock
-            started_at, begun = clock.wall(), clock.monotonic()
-            self._run_id = self._tally.run_id = run.run_id
-            self._wall_s = clock.wall
-            error: BaseException | None = None
-            try:
+        error: BaseException | None = None
+        try:
+            async with open_run() as run:
+                self._run_id = self._tally.run_id = run.run_id
                 run.check_model(self._model)
                 await self._through(run, on_outcome)
                 complete = run.finished
-            except BaseException as raised:
-                error = raised
-                raise
-            finally:
-                summary = self._tally.summary(
-                    duration_s=clock.monotonic() - begun,
-                    complete=complete,
-                    dry_run=self._dry_run,
-                    aborted=error is not None,
-                )
-                await self._write_history(summary, started_at=started_at, error=error)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            summary = self._tally.summary(
+                duration_s=clock.monotonic() - begun,
+                complete=complete,
+                dry_run=self._dry_run,
+                aborted=error is not None,
+            )
+            await self._write_history(summary, started_at=started_at, error=error)
         return summary
 
     async def _through(
         self, run: fw.Run, on_outcome: Callable[[Outcome], Awaitable[None] | None] | None
     ) -> None:
-        mapped = run.map(
-            self._conversation, self._wanted(), item_id=_item_id, describe=_description
-        )
+        mapped = run.map(self.conversation, self.wanted(), item_id=_item_id, describe=_description)
         async with mapped as outcomes:
             async for outcome in outcomes:
                 await self._take(outcome)
@@ -223,7 +256,7 @@ class _Scan:
                     if told is not None:
                         await told
 
-    async def _wanted(self) -> AsyncIterator[Listed]:
+    async def wanted(self) -> AsyncIterator[Listed]:
         """The conversations to read: those that are new, or that a message has come to.
 
         What this very run has scanned is not left out, so that a resumed run sees the work it
@@ -247,7 +280,7 @@ class _Scan:
                 if taken == self._limit:
                     return
 
-    async def _conversation(self, ctx: fw.Context, listed: Listed) -> ScanItem:
+    async def conversation(self, ctx: fw.Context, listed: Listed) -> ScanItem:
         """One item: read a conversation and write what it holds."""
         conversation = await self._source.fetch(listed)
         found = await reading.read(
@@ -275,7 +308,7 @@ class _Scan:
             latest_at=listed.latest_at,
             messages=listed.messages,
             run_id=self._run_id,
-            at=self._wall_s(),
+            at=self._clock.wall(),
         )
         return await store.write(lambda connection: record(connection, visit, found))
 
@@ -288,7 +321,7 @@ class _Scan:
         listed: Listed = outcome.item
         reason = _reason(outcome.error)
         if self._store is not None and not self._dry_run:
-            run_id, at = self._run_id, self._wall_s()
+            run_id, at = self._run_id, self._clock.wall()
 
             def write(connection: Connection) -> None:
                 bury(connection, listed.id, reason=reason, run_id=run_id, at=at)
@@ -313,7 +346,7 @@ class _Scan:
         row |= {
             "source": self._source.name,
             "started_at": started_at,
-            "ended_at": self._wall_s(),
+            "ended_at": self._clock.wall(),
             "error": _reason(error) if error is not None else None,
         }
         writing = self._store.write(

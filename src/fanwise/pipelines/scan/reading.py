@@ -7,7 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fanwise.errors import InputError
-from fanwise.pipelines.scan.mailtext import Letter, letters_of, parts_of
+from fanwise.pipelines.scan.mailtext import (
+    MAX_PART_CHARS,
+    Letter,
+    letters_of,
+    parts_of,
+)
 from fanwise.pipelines.scan.prompt import PROMPT_VERSION, messages_for
 from fanwise.pipelines.scan.records import Dropped, Reading, Shipment
 from fanwise.pipelines.scan.rules import RULES_VERSION, rules
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from fanwise.records import Json, Schema
 
 _BY_RULES = ("builtin", "sim")
+_MOST_CALLS = 25
 
 
 @cache
@@ -38,22 +44,18 @@ def version_for(model: str) -> str:
     return f"{PROMPT_VERSION} {RULES_VERSION}" if provider in _BY_RULES else PROMPT_VERSION
 
 
-def worth_asking(letters: Sequence[Letter]) -> bool:
-    """Whether any letter can hold a tracking number; where none can, no model is asked.
-
-    Never stricter than what an answer is held against: a number that this passes over would be
-    dropped from an answer too.
-    """
-    return any(
-        Survey(letter.whole, sender=letter.address.rpartition("@")[2]).worth_reading
-        for letter in letters
-    )
+def surveyed(letter: Letter) -> Survey:
+    """A letter searched for whatever may be a tracking number."""
+    return Survey(letter.whole, sender=letter.address.rpartition("@")[2])
 
 
 async def read(
     ctx: fw.Context, conversation: Conversation, *, model: str, parameters: Mapping[str, Json]
 ) -> Reading:
     """The shipments of a conversation, as far as its mail bears the answers out.
+
+    Mail in which nothing can be a tracking number costs no call. The filter is never stricter than
+    what an answer is held against: what it passes over would be dropped from an answer too.
 
     Args:
         ctx: The item's context; one call a part of the conversation (one, unless it is long).
@@ -62,26 +64,26 @@ async def read(
         parameters: Sampling parameters by the provider's own names.
 
     Raises:
-        InputError: A message could not be read and nothing was found in the rest, so that nobody
-            knows whether there was something.
+        InputError: It is too long to be mail (1 MB of text that may hold numbers); or a message
+            could not be read and nothing was found in the rest, so that nobody knows whether
+            there was something.
         CallError: As ``ctx.call``.
     """
-    letters = letters_of(conversation)
-    readings: list[Reading] = []
-    if worth_asking(letters):
-        from fanwise.pipelines.scan.validate import validated
-
-        for part in parts_of(letters):
-            answer: Any = await ctx.call(
-                model,
-                messages_for(part),
-                schema=extraction_schema(),
-                parameters=parameters,
-                rules=rules,
-                version=version_for(model),
-                label="extract",
-            )
-            readings.append(validated(answer, part))
+    asked: list[tuple[Sequence[Letter], Sequence[Survey]]] = []
+    for part in parts_of(letters_of(conversation)):
+        surveys = [surveyed(letter) for letter in part]
+        if any(survey.worth_reading for survey in surveys):
+            asked.append((part, surveys))
+    if len(asked) > _MOST_CALLS:
+        raise InputError(
+            f"the conversation is longer than {_MOST_CALLS * MAX_PART_CHARS:,} characters",
+            source=conversation.messages[0].place,
+            hint="this is a dump of data rather than mail: take it out of the mailbox",
+        )
+    readings = [
+        await _asked(ctx, part, surveys=surveys, model=model, parameters=parameters)
+        for part, surveys in asked
+    ]
     reading = joined(readings)
     broken = [message for message in conversation.messages if message.broken is not None]
     if broken and not reading.shipments:
@@ -91,6 +93,28 @@ async def read(
             hint="nothing was found in the rest of it; look at it, then scan again",
         )
     return reading
+
+
+async def _asked(
+    ctx: fw.Context,
+    part: Sequence[Letter],
+    *,
+    surveys: Sequence[Survey],
+    model: str,
+    parameters: Mapping[str, Json],
+) -> Reading:
+    from fanwise.pipelines.scan.validate import validated
+
+    answer: Any = await ctx.call(
+        model,
+        messages_for(part),
+        schema=extraction_schema(),
+        parameters=parameters,
+        rules=rules,
+        version=version_for(model),
+        label="extract",
+    )
+    return validated(answer, part, surveys=surveys)
 
 
 def joined(readings: Sequence[Reading]) -> Reading:

@@ -21,7 +21,9 @@ _SEPARATORS = re.compile(r"[\s.\-_#:]+")
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
-def validated(extraction: Extraction, letters: Sequence[Letter]) -> Reading:
+def validated(
+    extraction: Extraction, letters: Sequence[Letter], *, surveys: Sequence[Survey]
+) -> Reading:
     """The part of an answer that the mail bears out.
 
     A number is taken where it stands in the mail, has the format of some carrier with the right
@@ -33,11 +35,11 @@ def validated(extraction: Extraction, letters: Sequence[Letter]) -> Reading:
     Args:
         extraction: The model's answer.
         letters: What the model was shown.
+        surveys: What may be a tracking number in them.
 
     Returns:
         At most 20 shipments, each number once, and what was dropped with its reason.
     """
-    surveys = [Survey(letter.whole, sender=letter.address.rpartition("@")[2]) for letter in letters]
     source = clean("\n".join(f"{letter.sender}\n{letter.whole}" for letter in letters))
     plain = _NOT_WORD.sub("", source).upper()
     supplier = _supplier(extraction.supplier, plain)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 import fanwise as fw
 from fanwise.errors import ConfigError, InputError
-from fanwise.pipelines.scan import PIPELINE, ScanSummary, scan, tables
+from fanwise.pipelines.scan import PIPELINE, ScanSummary, plan, scan, tables
 from fanwise.pipelines.scan.rules import rules
 from fanwise.records import Outcome, Request, Response, Usage
 
@@ -253,6 +253,32 @@ async def test_the_sample_is_read_alike_by_rules_and_by_the_simulated_provider(
                    journal=tmp_path, limit=60)  # fmt: skip
     assert found["sim/fast"] == found["builtin/rules"]
     assert len(found["builtin/rules"]) > 30
+
+
+async def test_a_plan_counts_the_calls_and_sends_none(box: Path) -> None:
+    planned = await plan(box, model="openai/gpt-4o-mini")
+    assert (planned.items, planned.calls, planned.failures) == (5, 4, 0)
+    assert planned.cost_usd is not None
+    assert not (box.parent / "home").exists()
+
+
+async def test_a_scan_that_cannot_begin_is_in_the_history_too(box: Path) -> None:
+    with pytest.raises(ConfigError):
+        await scan(box, model="nobody/nothing", journal=box.parent / "home")
+    (history,) = await rows(box, tables.scan_history)
+    assert history["status"] == "error"
+    assert history["error"].startswith("config: ")
+
+
+async def test_a_dump_of_data_is_refused_instead_of_paid_for(box: Path) -> None:
+    line = "tracking number 1Z999AA10123456784 and some more words to fill the line up\n"
+    with box.open("ab") as file:
+        file.write(mail(8, line * 16_000))
+    model = Model()
+    summary = await scanning(box, model)
+    assert summary.failed == 1
+    assert "longer than" in summary.errors[0].message
+    assert len(model.asked) == 4
 
 
 def test_the_pipeline_names_its_sample_and_answers_without_loading_them() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from fanwise.pipelines.scan.mailtext import Letter
+from fanwise.pipelines.scan.reading import surveyed
 from fanwise.pipelines.scan.records import Reading
 from fanwise.pipelines.scan.schema import Extraction
 from fanwise.pipelines.scan.validate import validated
@@ -29,7 +30,7 @@ def checked(letter: Letter = LETTER, *, supplier: str | None = None, **named: An
         "confidence": 0.9,
     }
     answer = {"supplier": supplier, "shipments": [{**plain, **named}]}
-    return validated(Extraction.model_validate(answer), [letter])
+    return validated(Extraction.model_validate(answer), [letter], surveys=[surveyed(letter)])
 
 
 @pytest.mark.parametrize(
@@ -105,11 +106,10 @@ def test_a_number_named_twice_is_one_shipment_and_twenty_are_the_most() -> None:
         "confidence": 1,
     }
     twice = Extraction.model_validate({"supplier": None, "shipments": [one, one]})
-    assert len(validated(twice, [LETTER]).shipments) == 1
+    assert len(validated(twice, [LETTER], surveys=[surveyed(LETTER)]).shipments) == 1
     numbers = [f"TBA{i:012d}" for i in range(30)]
     answer = {"supplier": None, "shipments": [{**one, "tracking_number": n} for n in numbers]}
-    reading = validated(
-        Extraction.model_validate(answer), [replace(LETTER, text=" ".join(numbers))]
-    )
+    many = replace(LETTER, text=" ".join(numbers))
+    reading = validated(Extraction.model_validate(answer), [many], surveys=[surveyed(many)])
     assert len(reading.shipments) == 20
     assert {dropped.reason for dropped in reading.dropped} == {"more than 20 numbers in one thread"}
