@@ -44,13 +44,13 @@ def duration_s(value: object) -> float:
     """Seconds of ``90``, ``"90s"``, ``"15m"``, ``"2h"``; more than zero."""
     match = _DURATION.fullmatch(str(value).strip().lower())
     if match is None or float(match[1]) == 0:
-        raise ValueError("is not a time: write 90, 90s, 15m or 2h")
+        raise ValueError("has to be a time, such as 90, 90s, 15m or 2h")
     return float(match[1]) * _UNIT_S[match[2]]
 
 
 def _concurrency(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"\s*\d+-\d+(-\d+)?\s*", value):
-        raise ValueError("takes one number for now: a range needs learned limits, which come later")
+        raise ValueError("takes one number for now (a range needs learned limits)")
     return value
 
 
@@ -208,8 +208,9 @@ def _impossible(error: ValidationError, *, layers: list[_Layer]) -> ConfigError:
     name = next((layer.name_of(key) for layer in layers if key in layer.values), key)
     reason = first["msg"].removeprefix("Value error, ")
     reason = reason.replace("Input should be", "has to be")
+    reason = reason.replace("a valid dictionary", "a JSON object")
     return ConfigError(
-        f"{name} {reason}, not {first['input']!r}", hint=f"mend {name}, or leave it out"
+        f"{name} is {first['input']!r}: it {reason}", hint=f"mend {name}, or leave it out"
     )
 
 

@@ -50,6 +50,7 @@ def models(*, home: HomeFlags) -> int:
         [
             ("builtin/rules", "the pipelines' own rules; no network"),
             *((f"sim/{name}", _in_words(shown)) for name, shown in profiles.items()),
+            ("sim/MODEL", "simulated as sim/default, at the prices of a real MODEL (gpt-4o-mini)"),
         ],
     )
     put("")

@@ -124,7 +124,8 @@ async def shown(run: Run, screen: Screen) -> AsyncGenerator[None]:
     finally:
         task.cancel()
         await asyncio.wait((task,))
-        screen.show(run, last=True)
+        if run.snapshot().calls:
+            screen.show(run, last=True)
         screen.stop()
 
 

@@ -42,7 +42,9 @@ def prune(
     try:
         age_s = duration_s(older_than)
     except ValueError as error:
-        raise ConfigError(f"--older-than {error}", hint="write --older-than 30d") from None
+        raise ConfigError(
+            f"--older-than is {older_than!r}: it {error}", hint="write --older-than 30d"
+        ) from None
     statuses: set[RunStatus] = set(FINAL)
     if unfinished:
         statuses |= {"interrupted", "failed", "running"}

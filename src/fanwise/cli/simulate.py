@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
@@ -15,6 +17,8 @@ from fanwise.cli.signals import Interrupts, obeying
 from fanwise.errors import ConfigError
 
 if TYPE_CHECKING:
+    from fanwise.pipelines import Pipeline
+    from fanwise.records import Json, Request
     from fanwise.simulator.ledger import LedgerStatistics
     from fanwise.simulator.profile import SimProfile
 
@@ -87,14 +91,25 @@ def _given(shape: ProfileFlags) -> dict[str, str]:
 
 
 async def _serve(profile: SimProfile, *, host: str, port: int, as_json: bool) -> LedgerStatistics:
+    from fanwise.simulator.answers import answers_by_schema
     from fanwise.simulator.provider import SimulatedProvider
 
+    answer = answers_by_schema(pipeline_answers())
     ended = asyncio.Event()
     with obeying(Interrupts(drain=ended.set, stop=ended.set)):
-        async with SimulatedProvider(profile, host=host, port=port) as provider:
+        async with SimulatedProvider(profile, answer=answer, host=host, port=port) as provider:
             _announce(provider.base_url, profile, as_json=as_json)
             await ended.wait()
     return provider.statistics()
+
+
+def pipeline_answers() -> dict[str, Callable[[Request], Json]]:
+    """What the installed pipelines' own rules answer, by the name of the schema asked for."""
+    answers: dict[str, Callable[[Request], Json]] = {}
+    for entry in entry_points(group="fanwise.pipelines"):
+        pipeline: Pipeline = entry.load()
+        answers |= pipeline.answers
+    return answers
 
 
 def _announce(base_url: str, profile: SimProfile, *, as_json: bool) -> None:

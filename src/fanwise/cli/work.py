@@ -21,9 +21,11 @@ from fanwise.cli.progress import Screen, ScreenFile, shown
 from fanwise.cli.signals import Interrupts, obeying
 from fanwise.engine.opening import OpenRun
 from fanwise.engine.reporting import read_report
+from fanwise.engine.simulated import profile_of
 from fanwise.errors import FanwiseError, InputError, StateError
 from fanwise.journal.home import FINAL, open_home
 from fanwise.limits.settings import Limits
+from fanwise.models.names import split_model
 from fanwise.progress.report import summary_json
 from fanwise.progress.words import duration
 from fanwise.records import NOTHING, Json, Timeouts
@@ -160,6 +162,7 @@ class Session:
         interrupts = Interrupts(drain=self._drain, stop=self._stop)
         try:
             with obeying(interrupts):
+                await check_models(self.options)
                 await work(self)
         except asyncio.CancelledError:
             if not self._interrupted or self._task is None:
@@ -251,3 +254,24 @@ def _ended(report: Report, run: Run) -> Report:
     """The report of a run that nothing outlives, as of its end."""
     status = "finished" if run.finished else "interrupted"
     return replace(report, run=replace(report.run, status=status))
+
+
+async def check_models(options: RunOptions) -> None:
+    """Finds what is wrong with the models before a run is made for them; sends nothing.
+
+    Raises:
+        ConfigError: An unknown name, or a key that is missing.
+    """
+    from fanwise.models.registry import Registry
+    from fanwise.models.transport import open_transport
+
+    registry = Registry(open_transport, env=environment(options))
+    try:
+        for model in options.models:
+            provider, name = split_model(model)
+            if provider == "sim" and parameters_and_profile(options)[1] is None:
+                profile_of(name)
+            elif provider not in {"sim", "builtin"}:
+                registry.resolve(model, base_url=options.base_url, api_key_env=options.api_key_env)
+    finally:
+        await registry.aclose()
