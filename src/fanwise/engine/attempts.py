@@ -158,6 +158,11 @@ class Attempts:
                 await self._settle(call, course, "failed", error=error)
             raise
         course.waited_s += permit.queued_s
+        if call.target.pool.dead is not None:
+            permit.settle(_CANCELLED, sent=False)
+            if course.intended:
+                await self._settle(call, course, "failed", error=call.target.pool.dead)
+            raise call.target.pool.dead
         if not course.intended and not math.isinf(self._total_s):
             course.deadline = self._clock.monotonic() + self._total_s
         return permit

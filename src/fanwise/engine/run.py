@@ -304,7 +304,9 @@ class Run:
 
     def snapshot(self) -> Snapshot:
         """The run at this instant, for display."""
-        return self.progress.snapshot()
+        pools = self._parts.pools
+        waiting = sum(pools.waiting_by_cause().values()) + self._parts.attempts.backing_off
+        return replace(self.progress.snapshot(), in_flight=pools.in_flight, waiting=waiting)
 
     async def report(self) -> Report:
         """The performance report as of the last durable commit.
