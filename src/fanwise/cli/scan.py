@@ -159,7 +159,7 @@ def carry_on(options: RunOptions, flags: ScanFlags, *, resume: str | None) -> in
         file = ShipmentFile(options.output, source=Path(options.source))
     truth = _truth(flags.truth)
     session = Session(options, command=COMMAND, stored=stored, resume=resume)
-    work = _Work(session, flags, file=file)
+    work = _Work(session, flags, file=file, remember=truth is not None)
     try:
         run_loop(session.carry_out(work.carry_out))
     finally:
@@ -197,10 +197,13 @@ def _truth(path: str | None) -> Mapping[str, list[str]] | None:
 class _Work:
     """One scan, and what it shows while it goes on."""
 
-    def __init__(self, session: Session, flags: ScanFlags, *, file: ShipmentFile | None) -> None:
+    def __init__(
+        self, session: Session, flags: ScanFlags, *, file: ShipmentFile | None, remember: bool
+    ) -> None:
         self._session = session
         self._flags = flags
         self._file = file
+        self._remember = remember  # what was found where, to be scored
         self._seen: dict[str, list[str]] = {}
         self._begun = False
         self.summary: ScanSummary | None = None
@@ -231,13 +234,15 @@ class _Work:
             self._write_whole()
             self._begun = True
         if not outcome.ok:
-            self._seen.setdefault(outcome.item.id, [])
+            if self._remember:
+                self._seen.setdefault(outcome.item.id, [])
             return
         from fanwise.cli.shipments import for_people, shipment_lines
 
         value = asdict(outcome.value)
         lines = list(shipment_lines(value))
-        self._seen[value["conversation"]] = [line["tracking_number"] for line in lines]
+        if self._remember:
+            self._seen[value["conversation"]] = [line["tracking_number"] for line in lines]
         text = "".join(to_json(line) + "\n" for line in lines).encode()
         if not lines:
             return
