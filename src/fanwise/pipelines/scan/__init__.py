@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from fanwise.pipelines import Pipeline
 
 if TYPE_CHECKING:
-    from fanwise.pipelines.scan.execute import ScanItem, plan, scan
+    from fanwise.pipelines.scan.execute import plan, scan
+    from fanwise.pipelines.scan.job import ScanJob
     from fanwise.pipelines.scan.records import Dropped, Reading, Shipment
     from fanwise.pipelines.scan.scoring import Score, read_truth, score
     from fanwise.pipelines.scan.sources import ConversationSource, Listed, Mailbox
     from fanwise.pipelines.scan.summary import ScanError, ScanSummary
+    from fanwise.pipelines.scan.work import ScanItem
 
 PIPELINE = Pipeline(
     name="scan",
@@ -30,7 +32,8 @@ _HOMES = {
     "Mailbox": "sources",
     "Reading": "records",
     "ScanError": "summary",
-    "ScanItem": "execute",
+    "ScanItem": "work",
+    "ScanJob": "job",
     "ScanSummary": "summary",
     "Score": "scoring",
     "Shipment": "records",
@@ -49,6 +52,7 @@ __all__ = [
     "Reading",
     "ScanError",
     "ScanItem",
+    "ScanJob",
     "ScanSummary",
     "Score",
     "Shipment",

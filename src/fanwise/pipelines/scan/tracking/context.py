@@ -25,6 +25,7 @@ Label = Literal["tracking", "shipping", "other", ""]
 _BEFORE = 120
 _AFTER = 45
 _LABEL_AFTER = 40
+_SHIPPING = 60
 _SOON = 20
 _WINDOW = 140
 _LONG_GROUP = 6
@@ -234,7 +235,7 @@ class Context:
                     return "other"
             elif hit.kind == "tracking":
                 return "tracking"
-            else:
+            elif start - hit.end <= _SHIPPING and "\n" not in self.text[hit.end : start]:
                 weaker = weaker or "shipping"
         return weaker
 

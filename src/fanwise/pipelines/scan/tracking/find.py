@@ -10,7 +10,7 @@ the shape alone (``Format.weight``)                   0–0.75
 a right check digit                                   0.45
 a right check character out of 36                     0.60
 a label before or after it ("tracking number")        0.60
-a word of shipping before or after it ("shipped")     0.35
+a word of shipping close by on its line ("shipped")   0.35
 its carrier named beside it, nearer than any other    0.60
 its carrier named beside it, after a nearer one       0.50
 its carrier's name right before it ("GLS 529…")       0.30
