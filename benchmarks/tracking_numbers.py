@@ -142,7 +142,8 @@ def speed(chance: random.Random) -> None:
         start = time.process_time()
         find(text)
         times.append((time.process_time() - start) * 1000)
-    print(f"100 KB of mail, CPU time: median {statistics.median(times):.0f} ms, least {min(times):.0f} ms")
+    median = statistics.median(times)
+    print(f"100 KB of mail, CPU time: median {median:.0f} ms, least {min(times):.0f} ms")
 
 
 def main() -> None:
