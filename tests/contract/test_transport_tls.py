@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import trustme
 from fanwise.errors import ConfigError
 from fanwise.models.transport import Transport
 from fanwise.models.transport_errors import TransportFault
-from support.raw_http import Peer, always, answering, chunked, ok, raw_server
+from support.raw_http import Peer, always, answering, chunked, ok, raw_server, turns
 from support.transports import KINDS, open_kind, post
 
 
@@ -24,6 +24,7 @@ class Authority:
     ca_file: str
     server: ssl.SSLContext
     wrong_name: ssl.SSLContext
+    context: Callable[[str], ssl.SSLContext]
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
         ca_file=str(ca_file),
         server=context("127.0.0.1", "localhost"),
         wrong_name=context("example.com"),
+        context=context,
     )
 
 
@@ -222,3 +224,137 @@ async def test_the_server_sees_a_cancelled_call_close_over_tls(
                 await call
             async with asyncio.timeout(1):
                 await server.peers[0].closed.wait()
+
+
+async def test_a_slow_reader_holds_the_server_back_over_tls(
+    transport: Transport, authority: Authority
+) -> None:
+    piece, most, sent = b"x" * 65536, 600, 0
+
+    async def behave(peer: Peer) -> None:
+        nonlocal sent
+        await peer.request()
+        await peer.say(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (most * len(piece)))
+        for _ in range(most):
+            await peer.say(piece)
+            sent += 1
+        await peer.request()
+        await peer.say(ok(b"next"))
+
+    async with raw_server(behave, tls=authority.server) as server:
+        async with transport.stream(post(server.url())) as stream:
+            before = -1
+            while sent != before:
+                before = sent
+                await turns(200)
+            assert sent < most
+            assert sum([len(chunk) async for chunk in stream]) == most * len(piece)
+        assert (await transport.send(post(server.url()))).body == b"next"
+    assert len(server.peers) == 1
+
+
+async def test_stream_pieces_come_as_they_are_sent_over_tls(
+    transport: Transport, authority: Authority
+) -> None:
+    heard = asyncio.Event()
+
+    async def behave(peer: Peer) -> None:
+        await peer.request()
+        await peer.say(chunked(b"data: 0\n\n", end=b""))
+        for number in range(1, 4):
+            await heard.wait()
+            heard.clear()
+            await peer.say(b"9\r\ndata: %d\n\n\r\n" % number)
+        await heard.wait()
+        await peer.say(b"0\r\n\r\n")
+
+    pieces: list[bytes] = []
+    async with (
+        raw_server(behave, tls=authority.server) as server,
+        transport.stream(post(server.url())) as stream,
+    ):
+        async for piece in stream:
+            pieces.append(piece)
+            heard.set()
+    assert pieces == [b"data: %d\n\n" % number for number in range(4)]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_both_versions_of_tls(
+    transport: Transport, authority: Authority, version: ssl.TLSVersion
+) -> None:
+    async def echo(peer: Peer) -> None:
+        while True:
+            await peer.say(ok((await peer.request()).body))
+
+    context = authority.context("127.0.0.1")
+    context.minimum_version = context.maximum_version = version
+    async with raw_server(echo, tls=context) as server:
+        for body in (b"small", bytes(300_000), b""):
+            assert (await transport.send(post(server.url(), body))).body == body
+    assert len(server.peers) == 1
+
+
+async def test_a_server_that_wants_a_certificate_of_ours_is_an_error(
+    transport: Transport, authority: Authority
+) -> None:
+    context = authority.context("127.0.0.1")
+    context.verify_mode = ssl.CERT_REQUIRED
+    async with raw_server(always(ok(b"1")), tls=context) as server:
+        with pytest.raises(TransportFault) as caught:
+            await transport.send(post(server.url()))
+    assert f"127.0.0.1:{server.port}" in caught.value.message
+
+
+async def test_a_kept_connection_that_was_closed_over_tls(
+    transport: Transport, authority: Authority
+) -> None:
+    async with raw_server(answering(ok(b"1")), tls=authority.server) as server:
+        for _ in range(3):
+            assert (await transport.send(post(server.url()))).body == b"1"
+            await server.peers[-1].closed.wait()
+            await turns(20)
+    assert len(server.peers) == 3
+
+
+async def test_closing_the_transport_closes_connections_over_tls(
+    transport: Transport, authority: Authority
+) -> None:
+    async with raw_server(always(ok(b"1")), tls=authority.server) as server:
+        await asyncio.gather(*(transport.send(post(server.url())) for _ in range(10)))
+        await transport.aclose()
+        async with asyncio.timeout(1):
+            for peer in server.peers:
+                await peer.closed.wait()
+
+
+async def test_a_handshake_that_is_cut_is_an_error(transport: Transport) -> None:
+    async def behave(peer: Peer) -> None:
+        await peer.some(100)
+        peer.hang_up()
+
+    async with raw_server(behave) as server:
+        with pytest.raises(TransportFault) as caught:
+            await transport.send(post(server.url().replace("http:", "https:")))
+    assert (caught.value.kind, caught.value.maybe_sent) == ("connect", False)
+
+
+async def test_a_call_cancelled_in_the_handshake_closes_its_connection(
+    transport: Transport,
+) -> None:
+    begun = asyncio.Event()
+
+    async def behave(peer: Peer) -> None:
+        await peer.some(100)
+        begun.set()
+        await peer.until_closed()
+
+    async with raw_server(behave) as server:
+        url = server.url().replace("http:", "https:")
+        call = asyncio.create_task(transport.send(post(url)))
+        await begun.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        async with asyncio.timeout(1):
+            await server.peers[0].closed.wait()

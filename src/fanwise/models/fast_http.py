@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from fanwise.models.fast_http_parser import Bounds
 from fanwise.models.fast_http_pool import Pool
 from fanwise.models.fast_http_protocol import UPLOAD_BYTES, Connection, StaleConnectionError
 from fanwise.models.fast_http_request import Target, request_head, target_of
+from fanwise.models.fast_http_socket import new_buffer, shared_buffer
 from fanwise.models.fast_http_stream import FastStream, StreamBody
 from fanwise.models.transport import HttpReply, HttpRequest, HttpStream, TransportStatistics
 from fanwise.models.transport_errors import connect_fault
@@ -22,7 +22,6 @@ from fanwise.records import Timeouts
 _DEFAULT_BOUNDS = Bounds()
 # A run speaks to a handful of URLs; a caller that invents one per call fills no memory.
 _MOST_ROUTES = 1024
-_RECEIVE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,7 @@ class FastTransport:
         self._routes: dict[str, _Route] = {}
         self._pools: dict[tuple[bool, str, int], Pool] = {}
         self._names: dict[bytes, str] = {}
-        self._buffer = _new_buffer() if sys.platform != "win32" else None
+        self._buffer = shared_buffer()
         self._live: set[Connection] = set()
         self._all_lost: asyncio.Future[None] | None = None
         self._closed = False
@@ -171,7 +170,7 @@ class FastTransport:
                 server=target.server,
                 bounds=self._bounds,
                 names=self._names,
-                buffer=self._buffer or _new_buffer(),
+                buffer=self._buffer or new_buffer(),
                 on_free=route.pool.put,
                 on_lost=lost,
             )
@@ -218,7 +217,3 @@ class FastTransport:
             self._routes.clear()
         self._routes[url] = route = _Route(target=target, pool=pool)
         return route
-
-
-def _new_buffer() -> memoryview:
-    return memoryview(bytearray(_RECEIVE_BYTES))

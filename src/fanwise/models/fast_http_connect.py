@@ -8,16 +8,18 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]
 
+from fanwise.models.fast_http_protocol import Connection
 from fanwise.models.fast_http_request import Target
+from fanwise.models.fast_http_socket import new_buffer, shared_buffer
+from fanwise.models.fast_http_tls import TlsLayer
 from fanwise.models.transport_errors import TransportTimeout, connect_fault, timed_out
 from fanwise.models.transport_tls import tls_context
 from fanwise.records import Timeouts
 
-P = TypeVar("P", bound=asyncio.BaseProtocol)
 _Addresses: TypeAlias = "Sequence[tuple[Any, ...]]"
 
 # RFC 8305, 5: wait this long for one address before the next one is tried beside it.
@@ -33,10 +35,11 @@ class Dialer:
         ca_file: PEM file of authorities trusted besides the system's.
     """
 
-    __slots__ = ("_addresses", "_ca_file", "_context", "_lookups", "_turn")
+    __slots__ = ("_addresses", "_buffer", "_ca_file", "_context", "_lookups", "_turn")
 
     def __init__(self, *, ca_file: str | None) -> None:
         self._ca_file = ca_file
+        self._buffer = shared_buffer()
         self._context: ssl.SSLContext | None = None
         self._addresses: dict[tuple[str, int], tuple[float, _Addresses]] = {}
         self._lookups: dict[tuple[str, int], asyncio.Task[_Addresses | OSError]] = {}
@@ -45,11 +48,11 @@ class Dialer:
     async def connect(
         self,
         target: Target,
-        factory: Callable[[], P],
+        factory: Callable[[], Connection],
         *,
         timeouts: Timeouts,
         started_at: float,
-    ) -> P:
+    ) -> Connection:
         """A new connection to the target's server, TLS included.
 
         ``started_at`` is when the attempt began, in the loop's time.
@@ -91,8 +94,8 @@ class Dialer:
         await asyncio.gather(*lookups, return_exceptions=True)
 
     async def _connect(
-        self, target: Target, factory: Callable[[], P], context: ssl.SSLContext | None
-    ) -> P:
+        self, target: Target, factory: Callable[[], Connection], context: ssl.SSLContext | None
+    ) -> Connection:
         addresses = await self._resolve(target.host, target.port)
         loop = asyncio.get_running_loop()
         self._turn += 1
@@ -103,13 +106,24 @@ class Dialer:
             loop=loop,
         )
         # From here on the socket belongs to create_connection, which closes it where it fails.
-        _, protocol = await loop.create_connection(
-            factory,
-            sock=sock,
-            ssl=context,
-            server_hostname=target.host if target.tls else None,
+        if context is None:
+            _, connection = await loop.create_connection(factory, sock=sock)
+            return connection
+        connection = factory()
+        layer = TlsLayer(
+            loop=loop,
+            context=context,
+            host=target.host,
+            connection=connection,
+            buffer=self._buffer or new_buffer(),
         )
-        return protocol
+        transport, _ = await loop.create_connection(lambda: layer, sock=sock)
+        try:
+            await layer.ready
+        except BaseException:
+            transport.abort()
+            raise
+        return connection
 
     async def _resolve(self, host: str, port: int) -> _Addresses:
         """Addresses of a host: kept for a while, and asked for once however many wait."""

@@ -16,7 +16,7 @@ from typing import cast
 from fanwise.models.fast_http_deadlines import Deadlines
 from fanwise.models.fast_http_faults import broken_off, closed_under_way, unusable_answer
 from fanwise.models.fast_http_parser import AnswerParser, Bounds, UnusableAnswer
-from fanwise.models.fast_http_socket import HangUpCheck, proves_unheard, said_farewell
+from fanwise.models.fast_http_socket import HangUpCheck, proves_unheard
 from fanwise.models.fast_http_stream import StreamBody
 from fanwise.models.transport import HttpReply
 from fanwise.models.transport_errors import TransportFault, timed_out
@@ -142,19 +142,7 @@ class Connection(asyncio.BufferedProtocol):
             deadlines.answer_goes_on()
 
     def eof_received(self) -> None:
-        transport = self._transport
-        if self._pending is None or transport is None:
-            return
-        if self._parser.head_done and said_farewell(transport) and self._parser.end():
-            self._finish()
-        elif (
-            self.exchanges > 1
-            and self._first_byte_at is None
-            and proves_unheard(transport, sent_bytes=self._sent_bytes)
-        ):
-            self._fail(StaleConnectionError())
-        else:
-            self._fail(self._broken(None))
+        self.ended(meant=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._pending is not None:
@@ -254,6 +242,22 @@ class Connection(asyncio.BufferedProtocol):
         """Closes the connection at once, without a farewell."""
         if self._transport is not None:
             self._transport.abort()
+
+    def ended(self, *, meant: bool) -> None:
+        """The peer's bytes have ended; ``meant`` is false where TLS says that they were cut."""
+        transport = self._transport
+        if self._pending is None or transport is None:
+            return
+        if meant and self._parser.end():
+            self._finish()
+        elif (
+            self.exchanges > 1
+            and self._first_byte_at is None
+            and proves_unheard(transport, sent_bytes=self._sent_bytes)
+        ):
+            self._fail(StaleConnectionError())
+        else:
+            self._fail(self._broken(None))
 
     # ── the end of an exchange ──
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import select
-import ssl
 import sys
 from typing import Any
+
+_RECEIVE_BYTES = 64 * 1024
 
 if sys.platform == "linux":
     import fcntl
@@ -23,6 +24,20 @@ else:
         return 0
 
 
+def new_buffer() -> memoryview:
+    """Memory to receive into."""
+    return memoryview(bytearray(_RECEIVE_BYTES))
+
+
+def shared_buffer() -> memoryview | None:
+    """Memory to receive into for all connections; ``None`` where each needs its own.
+
+    It can be shared where a loop fills it and tells of it in one go. Windows' proactor loop does
+    not: there a read is under way while others are told of theirs.
+    """
+    return None if sys.platform == "win32" else new_buffer()
+
+
 def proves_unheard(transport: asyncio.WriteTransport, *, sent_bytes: int) -> bool:
     """Whether the kernel vouches that the peer closed before ``sent_bytes`` could reach it.
 
@@ -37,20 +52,6 @@ def proves_unheard(transport: asyncio.WriteTransport, *, sent_bytes: int) -> boo
     except (OSError, AttributeError, ValueError):
         return False  # closed already
     return unacknowledged + transport.get_write_buffer_size() >= sent_bytes
-
-
-def said_farewell(transport: asyncio.BaseTransport) -> bool:
-    """Whether an end of the peer's bytes was meant: over TLS, whether it sent its closure alert.
-
-    Ask when the end has come. asyncio reports a connection that was merely cut as an end, too.
-    """
-    session: Any = transport.get_extra_info("ssl_object")
-    if session is None:
-        return True
-    try:
-        return session.read(1) == b""
-    except ssl.SSLError:
-        return False
 
 
 class HangUpCheck:
