@@ -6,6 +6,7 @@ failure of it reaches a run.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -48,6 +49,7 @@ class _Get(NamedTuple):
 
 class _Put(NamedTuple):
     key: CacheKey
+    written_at: float
     record: str
 
 
@@ -114,7 +116,7 @@ class Cache:
         """
         if not self._closed and not self._writer.full:
             # The writer keeps the future until it is done, and nobody needs its result.
-            self._writer.submit(_Put(key, codec.dump_call(record)))
+            self._writer.submit(_Put(key, self._clock.wall(), codec.dump_call(record)))
 
     async def clear(self, *, scope: str | None = None) -> int:
         """Removes all entries, or those of a scope; returns how many.
@@ -168,9 +170,12 @@ class Cache:
         if self._closed:
             return
         self._closed = True
-        if self._link is not None or self._writer.backlog:
-            await self._writer.submit(_Run(_close))
+        self._writer.flush()
+        await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
         self._writer.stop()
+        self._give_up()
 
     async def _run(self, work: Callable[[Link], T]) -> T:
         if self._closed:
@@ -207,17 +212,17 @@ class Cache:
                 entry.result = entry.work.work(link)
 
     def _write(self, link: Link, puts: Sequence[_Put]) -> None:
-        now = self._clock.wall()
         rows = {
-            key: (codec.pack_key(key[1]), key[0], key[2], now, len(record), record)
-            for key, record in puts
+            key: (codec.pack_key(key[1]), key[0], key[2], written_at, len(record), record)
+            for key, written_at, record in puts
         }
         link.begin()
         link.insert(schema.cache, list(rows.values()))
         self._puts += len(rows)
         if self._puts >= _PUTS_BETWEEN_PRUNING:
             self._puts = 0
-            _prune(link, max_bytes=self._max_bytes, oldest_at=now - self._max_age_s)
+            oldest_at = self._clock.wall() - self._max_age_s
+            _prune(link, max_bytes=self._max_bytes, oldest_at=oldest_at)
         link.commit()
 
     def _look_up(self, link: Link, gets: Sequence[Entry[_Work]]) -> None:
@@ -240,10 +245,6 @@ class Cache:
                 link.close()
             except Exception as error:  # noqa: BLE001  (it failed already)
                 self._last_failure = f"{type(error).__name__}: {error}"
-
-
-def _close(link: Link) -> None:
-    link.close()
 
 
 def _prune(link: Link, *, max_bytes: int, oldest_at: float) -> int:
