@@ -40,11 +40,15 @@ def value_of(model: str, prompt: str) -> dict[str, Any]:
 
 
 def prompt_of(body: dict[str, Any]) -> str:
-    """The question of a request's body: its messages' texts, or its ``input``."""
+    """The question of a request's body: its texts up to the user's first, or its ``input``.
+
+    What follows that is a complaint about an earlier answer, and no other question.
+    """
     messages = body.get("messages")
     if not isinstance(messages, list):
         return json.dumps(body.get("input"))
-    return "\n".join(str(message["content"]) for message in messages)
+    first = next(at for at, message in enumerate(messages) if message["role"] == "user")
+    return "\n".join(str(message["content"]) for message in messages[: first + 1])
 
 
 def chat(body: dict[str, Any], *, number: int) -> dict[str, Any]:

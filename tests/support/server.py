@@ -200,7 +200,7 @@ class Provider:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         if fault == "duplicate":
             response.enable_chunked_encoding()
-            pieces = [data[:half], data[half - 40 : half], data[half:]]
+            pieces = [data[:half], data[:half], data[half:]]
         else:
             response.content_length = len(data)
             pieces = [data[:half]]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 _SOFT_S = 1.0
 _LONGEST_S = 120.0
+_CREDIBLE_S = 300.0
 _BACKOFF_BASE_S = 0.25
 _BACKOFF_CAP_S = 30.0
 _UNKNOWN_RESETS = frozenset({"", "0", "0s", "0ms", "0.0", "-1"})
@@ -48,8 +49,9 @@ class Gate:
         At first the pool waits ``min(Retry-After, 1 s)``: servers name coarse times, and one
         request's wait need not be everybody's. The whole Retry-After, at most 120 s, counts once
         what was sent after that is refused as well, or where the server says that nothing is left.
-        Without a Retry-After, and below every one that proved wrong, stands a wait that doubles
-        with each epoch refused in a row.
+        A Retry-After of more than five minutes ends its own call; about the pool it proves nothing,
+        unless nothing is left. Without a Retry-After, and below every one that proved wrong, stands
+        a wait that doubles with each epoch refused in a row.
 
         Args:
             epoch: The epoch in which the refused request was sent.
@@ -60,7 +62,8 @@ class Gate:
         """
         if epoch != self.epoch:
             return self
-        asked_s = retry_after_s if retry_after_s is not None and retry_after_s > 0 else None
+        longest_s = math.inf if exhausted else _CREDIBLE_S
+        asked_s = retry_after_s if 0 < (retry_after_s or 0) <= longest_s else None
         wait_s = _backoff_s(self.strikes - (asked_s is not None))
         if asked_s is not None:
             whole = exhausted or sent_at <= self.trial_until

@@ -46,6 +46,15 @@ def test_no_retry_after_closes_the_pool_for_more_than_two_minutes():
     assert gate.closed_until == 120
 
 
+def test_a_wait_of_years_that_one_call_is_told_does_not_hold_back_the_others():
+    gate, waits = Gate(), []
+    for _ in range(3):
+        opened = max(gate.closed_until, 0.0)
+        gate = refuse(gate, now=opened, retry_after_s=1e9)
+        waits.append(gate.closed_until - opened)
+    assert waits == [0.25, 0.5, 1]
+
+
 def test_an_exhausted_quota_is_believed_at_once():
     assert refuse(Gate(), now=0, retry_after_s=30, exhausted=True).closed_until == 30
 
