@@ -26,9 +26,9 @@ def fanwise(tmp_path):
 @pytest.fixture
 def start_fanwise(tmp_path):
     """``start_fanwise("run", …)`` starts the program in ``tmp_path``; it is killed at the end."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Program] = []
 
-    def begin(*words: str, **how: Any) -> subprocess.Popen[str]:
+    def begin(*words: str, **how: Any) -> Program:
         started.append(start_program(*words, **{"cwd": tmp_path, **how}))
         return started[-1]
 
@@ -56,6 +56,27 @@ def clean_env(**more: str) -> dict[str, str]:
     return kept | more
 
 
+class Program(subprocess.Popen[str]):
+    """The program as a process."""
+
+    def __init__(self, *arguments: Any, cwd: Path, **how: Any) -> None:
+        super().__init__(*arguments, cwd=cwd, **how)
+        self._place = cwd
+
+    def wait_for_lines(self, count: int, *, file: str = "out.jsonl") -> None:
+        """Returns once the running program has written so many lines to a file."""
+        path = self._place / file
+        for _ in range(3000):
+            if path.exists() and path.read_bytes().count(b"\n") >= count:
+                return
+            try:
+                self.wait(timeout=0.02)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        raise AssertionError(f"the program wrote fewer than {count} lines to {file}")
+
+
 def run_program(
     *words: str, cwd: Path, stdin: str = "", env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
@@ -74,9 +95,9 @@ def run_program(
 
 def start_program(
     *words: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
-) -> subprocess.Popen[str]:
+) -> Program:
     """Starts the program; the caller ends it."""
-    return subprocess.Popen(
+    return Program(
         [*PROGRAM, *words],
         cwd=cwd,
         stdin=stdin,

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 
 FIELDS = [
     "conversation",
@@ -90,10 +89,7 @@ def test_an_interrupted_scan_is_resumed_into_the_same_file(fanwise, start_fanwis
     out = tmp_path / "ships.jsonl"
     flags = ("-m", "sim/default", "-o", "ships.jsonl", "--opt", "latency=0.1", "-j", "4")
     process = start_fanwise("scan", "--sample", *flags)
-    end_s = time.monotonic() + 30
-    while not out.exists() or out.read_bytes().count(b"\n") < 40:
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
+    process.wait_for_lines(100, file="ships.jsonl")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
