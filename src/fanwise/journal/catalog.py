@@ -106,6 +106,7 @@ class Catalog:
     def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
         try:
+            connection.execute("PRAGMA synchronous = OFF")  # the files are the truth
             connection.execute("BEGIN IMMEDIATE")
             _make(connection)
             result = work(connection)

@@ -247,6 +247,7 @@ class FileHome:
                 freed += size
         if not dry_run:
             self._bring_up_to_date((), removed)
+            self._remove_unborn()
         return Pruned(run_ids=removed, freed_bytes=freed, unreadable=unreadable)
 
     def _prune(self, run_id: str, *, dry_run: bool) -> int | None:
@@ -267,6 +268,12 @@ class FileHome:
         finally:
             lock.release()
         return size
+
+    def _remove_unborn(self) -> None:
+        """Files of runs whose process died before they had begun."""
+        for path in self._runs.glob("*.db.new"):
+            if not is_locked(self._lock_path(path.name.removesuffix(".db.new"))):
+                path.unlink(missing_ok=True)
 
     def cache(self) -> Cache:
         return Cache(self._cache_link, clock=self._clock)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from fanwise.errors import Conflict, CorruptRecord, SchemaMismatch
+from fanwise.errors import Conflict, CorruptRecord, JournalUnavailable, SchemaMismatch
 from fanwise.journal import sqlite
 from fanwise.journal.layout import creation, must_upgrade
 from fanwise.journal.schema import APPLICATION_ID, VERSION, metadata
@@ -35,30 +35,48 @@ def make(
             f"run {run_id} exists already in {path.parent}",
             hint="resume it, or give the new run another id",
         )
-    connection = _judged(path, lambda: sqlite.connect(path))
+    begun = Path(f"{path}.new")
+    remove(begun)
     try:
-        session = _judged(path, lambda: _fill(connection, path, run_id, spec, wall_s))
-        _sync_directory(path.parent)
+        session = _judged(path, lambda: _fill(begun, run_id, spec, wall_s))
+        _sync(begun)
+        begun.rename(path)
+        _sync(path.parent)  # a new file's name is durable only with its directory
+        connection = _judged(path, lambda: sqlite.connect(path))
+    except OSError as error:
+        remove(begun)
+        raise JournalUnavailable(
+            f"{path} cannot be made: {error.strerror}", hint="check the disk and its free space"
+        ) from error
+    except BaseException:
+        remove(begun)
+        raise
+    try:
+        _judged(path, lambda: sqlite.prepare_to_write(connection))
     except BaseException:
         connection.close()
-        remove(path)
         raise
     return connection, session
 
 
-def _fill(
-    connection: sqlite3.Connection, path: Path, run_id: str, spec: RunSpec, wall_s: float
-) -> Session:
-    connection.execute(f"PRAGMA page_size = {sqlite.PAGE_BYTES}")
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute("BEGIN IMMEDIATE")
-    for statement in creation(metadata, sqlite.DIALECT, version=VERSION):
-        connection.execute(statement)
-    link = SqliteLink(connection, path)
-    insert_run(link, number=0, run_id=run_id, spec=spec, wall_s=wall_s)
-    session = begin_session(link, run_id=run_id, wall_s=wall_s, holder="")
-    connection.execute("COMMIT")
-    sqlite.prepare_to_write(connection)
+def _fill(path: Path, run_id: str, spec: RunSpec, wall_s: float) -> Session:
+    """A whole file under a name of its own: it needs no syncing until it has the right one."""
+    connection = sqlite.connect(path)
+    try:
+        connection.execute(f"PRAGMA page_size = {sqlite.PAGE_BYTES}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in creation(metadata, sqlite.DIALECT, version=VERSION):
+            connection.execute(statement)
+        link = SqliteLink(connection, path)
+        insert_run(link, number=0, run_id=run_id, spec=spec, wall_s=wall_s)
+        session = begin_session(link, run_id=run_id, wall_s=wall_s, holder="")
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
     return session
 
 
@@ -144,9 +162,8 @@ def _judged(path: Path, work: Callable[[], T]) -> T:
         raise sqlite.raise_judged(error, path) from error
 
 
-def _sync_directory(directory: Path) -> None:
-    """Makes a new file's name durable, not only its content."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -58,7 +58,15 @@ class ServerHome:
         self._address = Address(url)
         self._clock = clock
         self._ready = False
-        self._pool: Engine | None = None
+        self._pool = create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: self._address.connect(purpose="reader"),
+            pool_size=int(os.environ.get("DATABASE_POOL_SIZE", _POOL_SIZE)),
+            max_overflow=0,
+            pool_recycle=_RECYCLE_S,
+            pool_pre_ping=True,
+            isolation_level="AUTOCOMMIT",
+        )
 
     def __repr__(self) -> str:
         return f"<ServerHome {self.location}>"
@@ -131,13 +139,17 @@ class ServerHome:
         return SqlJournal(
             session,
             committer=committer,
-            open_reader=lambda: self.reader(run_id),
+            open_reader=lambda: self._reader(
+                PostgresLink(self._address.connect(purpose=run_id), self._address), run_id
+            ),
             clock=self._clock,
         )
 
     def reader(self, run_id: str) -> SqlReader:
         self._prepare()
-        link = self._link()
+        return self._reader(self._link(), run_id)
+
+    def _reader(self, link: PostgresLink, run_id: str) -> SqlReader:
         try:
             number = self._judged(lambda: self._number(link, run_id))
             return SqlReader(
@@ -233,23 +245,11 @@ class ServerHome:
         return meaning if isinstance(meaning, JournalError) else None
 
     def close(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.dispose()
+        self._pool.dispose()
 
     # connections
 
     def _link(self) -> PostgresLink:
-        if self._pool is None:
-            self._pool = create_engine(
-                "postgresql+psycopg://",
-                creator=lambda: self._address.connect(purpose="reader"),
-                pool_size=int(os.environ.get("DATABASE_POOL_SIZE", _POOL_SIZE)),
-                max_overflow=0,
-                pool_recycle=_RECYCLE_S,
-                pool_pre_ping=True,
-                isolation_level="AUTOCOMMIT",
-            )
         borrowed = self._pool.raw_connection()
         connection = cast("Connection", borrowed.driver_connection)
         return PostgresLink(connection, self._address, give_back=borrowed.close)
