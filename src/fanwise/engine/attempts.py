@@ -14,7 +14,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from fanwise.engine.course import Course, Sent, complaining, kept, place
+from fanwise.engine.course import Course, Sent, complaining, kept, key_hint, place
 from fanwise.engine.identity import jsonable
 from fanwise.errors import (
     CallError,
@@ -24,7 +24,6 @@ from fanwise.errors import (
     Refused,
 )
 from fanwise.models.identity import request_json
-from fanwise.models.providers import BY_NAME
 from fanwise.models.structured import parse
 from fanwise.records import (
     NO_USAGE,
@@ -319,7 +318,8 @@ class Attempts:
             refusals=course.refusals,
         )
         if isinstance(decision, GiveUp):
-            error = error_of(failure, verdict, **place(call, course), gave_up=decision.reason)
+            hint, spot = key_hint(call, self._key_env), place(call, course)
+            error = error_of(failure, verdict, **spot, key_hint=hint, gave_up=decision.reason)
             if not call.target.pool.served and _hopeless(failure):
                 call.target.pool.dead = error
             await self._settle(call, course, "failed", error=error)
@@ -336,11 +336,6 @@ class Attempts:
             raise
         course.backoff_s = self._clock.monotonic() - now
         course.waited_s += course.backoff_s
-
-    def _key_hint(self, call: Call) -> str:
-        provider = BY_NAME.get(call.target.endpoint.provider)
-        variable = self._key_env or (provider.key_env if provider else "")
-        return f"check {variable}" if variable else ""
 
     async def _pause(self, wait_s: float) -> None:
         if self._refusal is not None:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fanwise.models.providers import BY_NAME
 from fanwise.records import NO_USAGE, Attempt, Json, Message, Request, Response, Usage, Verdict
 
 if TYPE_CHECKING:
@@ -65,6 +66,13 @@ def place(call: Call, course: Course) -> dict[str, Any]:
         "model": call.request.model,
         "attempt": len(course.attempts),
     }
+
+
+def key_hint(call: Call, key_env: str | None) -> str:
+    """Where the key of a call comes from, for the error about a refused one."""
+    provider = BY_NAME.get(call.target.endpoint.provider)
+    variable = key_env or (provider.key_env if provider else "")
+    return f"check {variable}, and that its key belongs to this server" if variable else ""
 
 
 def complaining(call: Call, course: Course) -> Request:

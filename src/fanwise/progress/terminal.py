@@ -31,7 +31,7 @@ from fanwise.progress.words import (
     run_ended,
     time_left,
 )
-from fanwise.records import Cause
+from fanwise.records import Cause, Counters
 
 _LISTED = 5
 _BAR = 30
@@ -197,9 +197,16 @@ def _headline(report: Report) -> Text:
     )
 
 
+def _nothing_served(counters: Counters) -> str:
+    if counters.attempts:
+        return "Nothing was served"
+    known = counters.succeeded and not counters.failed
+    return "Nothing was sent" + (": every answer was known already" if known else "")
+
+
 def _comparison(report: Report) -> Text:
     if report.speedup is None or not report.sequential_s:
-        return Text("Nothing was sent: every answer was known already", style="dim")
+        return Text(_nothing_served(report.counters), style="dim")
     took = duration(report.sequential_s)
     return Text.assemble(
         f"One call after another: {took}, ",
