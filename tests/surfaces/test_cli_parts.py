@@ -34,7 +34,7 @@ def test_what_a_spreadsheet_would_run_gets_a_quote(text):
     assert safe_cell(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("value", [-5, 0.5, True, None, "-5", "+1.5e3", "plain", "a=b"])
+@pytest.mark.parametrize("value", [-5, 0.5, None, "-5", "+1.5e3", "plain", "a=b"])
 def test_numbers_and_plain_text_stay(value):
     assert safe_cell(value) == value
 

@@ -77,7 +77,9 @@ def safe_cell(value: object) -> object:
 
     Numbers stay numbers, also negative ones; objects and lists become JSON.
     """
-    if value is None or isinstance(value, bool | int | float):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None or isinstance(value, int | float):
         return value
     text = value if isinstance(value, str) else to_json(value)
     return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text

@@ -29,7 +29,7 @@ class InputFlags:
 
     source: Annotated[
         str | None,
-        Argument(metavar="[INPUT]", help="File or directory to read; - reads standard input."),
+        Argument(metavar="INPUT", help="File or directory to read; - reads standard input."),
     ] = None
     input_file: Annotated[
         str | None,

@@ -31,7 +31,7 @@ def resume(
     run: Annotated[
         str | None,
         Argument(
-            metavar="[ID]", help="A run's id or its beginning; the newest unfinished by default."
+            metavar="ID", help="A run's id or its beginning; the newest unfinished by default."
         ),
     ] = None,
     accept_changes: AcceptFlag = False,

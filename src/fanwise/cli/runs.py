@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fanwise.records import Attempt, CallRecord, ItemRecord, RunRecord
 
 RunArgument = Annotated[
-    str, Argument(metavar="[ID]", help="A run's id, its beginning, or latest (default).")
+    str, Argument(metavar="ID", help="A run's id, its beginning, or latest (default).")
 ]
 _SHOWN = 20
 _LONGEST = 2000

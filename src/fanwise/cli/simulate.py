@@ -50,7 +50,7 @@ class ProfileFlags:
 def simulate(
     *,
     profile: Annotated[
-        str, Argument(metavar="[PROFILE]", help="A profile that `fanwise models` lists.")
+        str, Argument(metavar="PROFILE", help="A profile that `fanwise models` lists.")
     ] = "default",
     host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
