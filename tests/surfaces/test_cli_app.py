@@ -151,3 +151,35 @@ def test_a_reader_that_goes_away_ends_the_program_quietly():
 def test_no_colour_off_a_terminal():
     done = _run("nonsense", FORCE_COLOR="")
     assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_doctor_finds_this_machine_fit(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("FANWISE_NONSENSE", "1")
+    result = CliRunner().invoke(app, ["doctor", "--json"])
+    assert result.exit_code == 0
+    found = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert {"version", "python", "sqlite", "journal", "fsync", "event loop", "clock"} <= set(found)
+    assert "OPENAI_API_KEY" in found["keys"]["value"]
+    assert "sk-secret" not in result.stdout
+    assert not (tmp_path / ".fanwise").exists()
+
+
+def test_doctor_fails_where_no_journal_can_be_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(app, ["doctor", "--journal", "file", "--json"])
+    assert result.exit_code == ExitCode.ERROR
+    assert json.loads(result.stdout)["ok"] is False
+
+
+def test_models_shows_names_of_keys_and_never_keys(monkeypatch):
+    monkeypatch.setenv("GROQ_API_KEY", "sk-secret")
+    result = CliRunner().invoke(app, ["models"])
+    assert result.exit_code == 0
+    assert "GROQ_API_KEY set" in result.stdout
+    assert "sk-secret" not in result.stdout
+    listed = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
+    assert listed["simulated"].keys() >= {"sim/default", "sim/flaky"}
+    assert listed["prices_as_of"].startswith("20")

@@ -67,7 +67,7 @@ def doctor(*, home: HomeFlags) -> int:
 
 
 def _findings(home: HomeFlags) -> Iterator[Finding]:
-    yield Finding(name="fanwise", state="ok", value=__version__)
+    yield Finding(name="version", state="ok", value=__version__)
     yield Finding(name="python", state="ok", value=f"{platform.python_version()} {sys.executable}")
     yield _sqlite()
     try:
