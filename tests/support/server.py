@@ -53,6 +53,7 @@ class Behaviour:
         forms: How a refusal says when to come back, in turn; see ``FORMS`` and ``huge``.
         key: The API key that is wanted; empty for none.
         hold_from: Requests from this one on wait until ``GET /release``; ``None`` for none.
+        port: Where to listen; 0 takes a free one.
         stall_s: How long a stalled answer takes before it is abandoned.
         seed: Of latencies and faults.
     """
@@ -67,6 +68,7 @@ class Behaviour:
     forms: Sequence[str] = ("seconds",)
     key: str = ""
     hold_from: int | None = None
+    port: int = 0
     stall_s: float = 30.0
     seed: int = 1
 
@@ -316,7 +318,7 @@ async def _serve(behaviour: Behaviour) -> None:
     app.router.add_get("/release", release)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
+    await web.TCPSite(runner, "127.0.0.1", behaviour.port, backlog=4096).start()
     print(runner.addresses[0][1], flush=True)  # noqa: T201 - for whoever started it
     # It ends with whoever started it, since its input ends then.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
