@@ -38,8 +38,8 @@ class SystemClock:
     def __init__(self) -> None:
         self._offset_s = time.time() - time.monotonic()
 
-    def monotonic(self) -> float:
-        return time.monotonic()
+    # The builtin itself: it is read some ten times a call.
+    monotonic = staticmethod(time.monotonic)
 
     def wall(self) -> float:
         return time.monotonic() + self._offset_s

@@ -59,18 +59,8 @@ def assemble(
         chance=options.chance,
         key_env=options.api_key_env,
     )
-    cache = home.cache() if options.cache else None
-    if cache is not None:
-        stack.push_async_callback(cache.aclose)
-    caller = Caller(
-        journal=journal,
-        attempts=attempts,
-        flights=Flights(),
-        recognition=recognition,
-        cache=cache,
-        scope=f"{options.base_url or ''} {options.api_key_env or ''}",
-        progress=progress,
-        clock=clock,
+    caller = _caller(
+        stack, options, home, journal, attempts=attempts, progress=progress, recognition=recognition
     )
     return Parts(
         home=home,
@@ -83,6 +73,34 @@ def assemble(
         recognition=recognition,
         progress=progress,
         repeat_ambiguous=options.ambiguous == "retry",
+    )
+
+
+def _caller(
+    stack: AsyncExitStack,
+    options: OpenRun,
+    home: Home | MemoryHome,
+    journal: Journal,
+    *,
+    attempts: Attempts,
+    progress: Progress,
+    recognition: Recognition,
+) -> Caller:
+    """Who answers calls: from the journal, the cache, an equal call, or by sending."""
+    cache = home.cache() if options.cache else None
+    if cache is not None:
+        stack.push_async_callback(cache.close)
+    flights = Flights()
+    stack.push_async_callback(flights.aclose)
+    return Caller(
+        journal=journal,
+        attempts=attempts,
+        flights=flights,
+        recognition=recognition,
+        cache=cache,
+        scope=f"{options.base_url or ''} {options.api_key_env or ''}",
+        progress=progress,
+        clock=options.clock,
     )
 
 

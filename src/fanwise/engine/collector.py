@@ -8,14 +8,14 @@ a fifth of the processor time of a call, all of it in vain.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 _THRESHOLD = 20_000
 
 
 @contextmanager
-def calm_collector() -> Iterator[None]:
+def calm_collector() -> Generator[None]:
     """Raises the collector's first threshold for the block, and spares it what was loaded before.
 
     What stands in memory when the first run is opened (modules, mostly) is moved out of the

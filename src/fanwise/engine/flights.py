@@ -1,37 +1,51 @@
 """Single-flight: equal calls under way at one time share one send.
 
 The run owns a flight, not the caller who started it: whoever waits may leave, and only when the
-last one has left is the flight cancelled.
+last one has left is the flight cancelled. Flights are flown by tasks that are used again, since a
+task for every call would cost a tenth of the call.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
-from dataclasses import dataclass
 from typing import Any
 
 from fanwise.records import Response
 
+Start = Callable[[], Coroutine[Any, Any, Response]]
 
-@dataclass(slots=True)
+
 class _Flight:
-    task: asyncio.Task[Response]
-    waiting: int = 0
+    """A call under way and those who wait for it."""
+
+    __slots__ = ("ended", "key", "pilot", "start", "waiters", "waiting")
+
+    def __init__(self, key: Hashable, start: Start) -> None:
+        self.key = key
+        self.start = start
+        self.pilot: asyncio.Task[None] | None = None
+        self.waiters: list[asyncio.Future[Response]] = []
+        self.waiting = 0
+        self.ended = False
 
 
 class Flights:
-    """The calls under way that others may join."""
+    """The calls under way that others may join. Belongs to the running event loop."""
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._open: dict[Hashable, _Flight] = {}
+        self._idle: list[asyncio.Future[_Flight]] = []
+        self._pilots: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    async def join(
-        self, key: Hashable, start: Callable[[], Coroutine[Any, Any, Response]]
-    ) -> tuple[Response, bool]:
+    def __repr__(self) -> str:
+        return f"<Flights: {len(self._open)} under way, {len(self._idle)} pilots idle>"
+
+    async def join(self, key: Hashable, start: Start) -> tuple[Response, bool]:
         """Waits for the flight of this key, and starts it where there is none.
 
         Args:
@@ -48,19 +62,74 @@ class Flights:
         flight = self._open.get(key)
         led = flight is None
         if flight is None:
-            task = asyncio.get_running_loop().create_task(start(), name="fanwise-flight")
-            flight = self._open[key] = _Flight(task)
-            task.add_done_callback(lambda done: self._landed(key, done))
+            flight = self._open[key] = _Flight(key, start)
+            self._launch(flight)
+        waiter: asyncio.Future[Response] = self._loop.create_future()
+        flight.waiters.append(waiter)
         flight.waiting += 1
         try:
-            return await asyncio.shield(flight.task), led
-        finally:
+            return await waiter, led
+        except asyncio.CancelledError:
             flight.waiting -= 1
-            if not flight.waiting and not flight.task.done():
-                flight.task.cancel()
-                await asyncio.wait((flight.task,))
+            if not flight.waiting and not flight.ended:
+                await self._abandon(flight)
+            raise
 
-    def _landed(self, key: Hashable, task: asyncio.Task[Response]) -> None:
-        del self._open[key]
-        if not task.cancelled():
-            task.exception()  # read, so that a flight nobody waits for any more ends in silence
+    async def aclose(self) -> None:
+        """Cancels what is still under way and ends every task."""
+        for pilot in self._pilots:
+            pilot.cancel()
+        if self._pilots:
+            await asyncio.wait(list(self._pilots))
+
+    def _launch(self, flight: _Flight) -> None:
+        while self._idle:
+            parked = self._idle.pop()
+            if not parked.done():
+                parked.set_result(flight)
+                return
+        pilot = self._loop.create_task(self._pilot(flight), name="fanwise-flight")
+        self._pilots.add(pilot)
+        pilot.add_done_callback(self._pilots.discard)
+
+    async def _abandon(self, flight: _Flight) -> None:
+        if flight.pilot is None:
+            # Its pilot has not taken it up yet, and will find nobody on board.
+            return
+        flight.pilot.cancel()
+        await asyncio.wait((flight.pilot,))
+
+    async def _pilot(self, flight: _Flight) -> None:
+        this = asyncio.current_task()
+        while True:
+            flight.pilot = this
+            if flight.waiting:
+                await self._fly(flight)
+            else:
+                self._end(flight)
+            parked: asyncio.Future[_Flight] = self._loop.create_future()
+            self._idle.append(parked)
+            flight = await parked
+
+    async def _fly(self, flight: _Flight) -> None:
+        try:
+            response = await flight.start()
+        except asyncio.CancelledError:
+            self._end(flight)
+            for waiter in flight.waiters:
+                waiter.cancel()
+            raise
+        except BaseException as error:  # noqa: BLE001 - it is raised by everybody who waits
+            self._end(flight)
+            for waiter in flight.waiters:
+                if not waiter.done():
+                    waiter.set_exception(error)
+        else:
+            self._end(flight)
+            for waiter in flight.waiters:
+                if not waiter.done():
+                    waiter.set_result(response)
+
+    def _end(self, flight: _Flight) -> None:
+        flight.ended = True
+        del self._open[flight.key]

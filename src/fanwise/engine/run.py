@@ -12,6 +12,7 @@ from fanwise.engine.identity import Namer, jsonable
 from fanwise.engine.items import ItemFunction, ItemRunner
 from fanwise.engine.mapping import Map
 from fanwise.engine.recognition import Recognition
+from fanwise.engine.simulated import PROVIDER
 from fanwise.engine.sources import chunks_of
 from fanwise.engine.work import Call, Drained, ItemWork, OnDelta
 from fanwise.engine.workers import Crew, Item
@@ -218,7 +219,8 @@ class Run:
             ConfigError: No such model, no key, no rules; nothing was spent.
         """
         try:
-            await self._parts.simulated.ready_for(request, rules)
+            if request.model.startswith(PROVIDER):
+                await self._parts.simulated.ready_for(request, rules)
             target = self._parts.pools.target(request.model, rules=rules)
         except FanwiseError as error:
             self._fatal = error

@@ -70,6 +70,7 @@ def test_the_last_one_to_leave_cancels_the_flight_and_waits_for_its_end() -> Non
             with pytest.raises(asyncio.CancelledError):
                 await waiter
         assert ended == [1.0]
+        await flights.aclose()
         assert len(asyncio.all_tasks()) == 1
 
     run_virtual(main())
@@ -116,5 +117,24 @@ def test_a_caller_who_leaves_at_once_leaves_nothing_behind() -> None:
         assert (warm.text, ended, len(flights)) == ("x", [1], 0)
         again, led = await flights.join("k", send)
         assert (again.text, led) == ("x", True)
+
+    run_virtual(main())
+
+
+def test_closing_ends_flights_and_their_waiters() -> None:
+    async def main() -> None:
+        flights = Flights()
+
+        async def send() -> Response:
+            await asyncio.sleep(100)
+            return Response(text="never")
+
+        waiting = asyncio.create_task(flights.join("k", send))
+        await asyncio.sleep(1)
+        await flights.aclose()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert asyncio.get_running_loop().time() == 1.0
+        assert len(asyncio.all_tasks()) == 1
 
     run_virtual(main())
