@@ -354,3 +354,23 @@ def test_two_terminals_work_side_by_side(fanwise, start_fanwise, table):
         assert process.returncode == 0, err
         assert ids(out) == expected(60)
     assert len(json.loads(fanwise("list", "--json").stdout)["runs"]) == 2
+
+
+@pytest.mark.postgres
+def test_a_journal_in_postgresql(fanwise, start_fanwise, table, tmp_path, postgres_url):
+    env = {"FANWISE_JOURNAL": postgres_url}
+    flags = ("-m", "sim/default", *PROMPT, "-o", "out.jsonl", "--opt", "latency=0.1", "-j", "10")
+    process = start_fanwise("run", table(600), *flags, "--run-id", "mine-pg", env=env)
+    process.wait_for_lines(120)
+    taken = fanwise("resume", "mine-pg", env=env)
+    assert taken.returncode == 5, taken.stderr
+    process.kill()
+    process.wait()
+    again = fanwise("resume", "mine-pg", "-j", "100", "--json", env=env)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["items"]["succeeded"] == 600
+    assert ids((tmp_path / "out.jsonl").read_text()) == expected(600)
+    listed = json.loads(fanwise("list", "--json", env=env).stdout)["runs"]
+    assert ("mine-pg", "finished") in [(run["run_id"], run["status"]) for run in listed]
+    assert fanwise("doctor", env=env).returncode == 0
+    assert not (tmp_path / ".fanwise").exists()

@@ -86,7 +86,7 @@ class _Sight:
 
     at_s: float
     counters: Counters
-    in_flight: int
+    in_flight_s: float
     elapsed_s: float
     limited_by: Mapping[Cause, float]
 
@@ -96,7 +96,7 @@ def _look(reader: JournalReader, *, at_s: float) -> _Sight:
     return _Sight(
         at_s=at_s,
         counters=reader.counters(),
-        in_flight=sum(1 for _ in reader.calls(state="sending")),
+        in_flight_s=sum(session.in_flight_s for session in sessions),
         elapsed_s=sum(session.ended_at - session.started_at for session in sessions),
         limited_by=sessions[-1].limited_by if sessions else NOTHING,
     )
@@ -108,15 +108,17 @@ def _snapshot(seen: list[_Sight], *, clock: SystemClock, live: bool) -> Snapshot
     span_s = last.at_s - first.at_s
     items = last.counters.finished - first.counters.finished
     tokens = _tokens(last.counters) - _tokens(first.counters)
+    flying_s = last.in_flight_s - first.in_flight_s
+    in_flight = round(flying_s / span_s) if live and span_s else 0
     cause = _cause(first.limited_by, last.limited_by) if live else "nothing"
     return replace(
         Progress(clock, before=last.counters).snapshot(),
-        in_flight=last.in_flight,
+        in_flight=in_flight,
         items_per_s=items / span_s if span_s else 0.0,
         tokens_per_s=tokens / span_s if span_s else 0.0,
         elapsed_s=last.elapsed_s,
         limited_by=cause,
-        what_limits=what_limits(cause, facts=LimitFacts(), in_flight=last.in_flight),
+        what_limits=what_limits(cause, facts=LimitFacts(), in_flight=in_flight),
     )
 
 
