@@ -37,7 +37,7 @@ async def test_a_request_arrives_as_it_was_asked_for(transport: Transport) -> No
     async with raw_server(recording(seen, ok(b'{"a":1}', head="X-Id: 7\r\n"))) as server:
         reply = await transport.send(
             HttpRequest(
-                url=server.url("/v1/chat?x=a%20b&y=é"),
+                url=server.url("/v1/a:b/%7Ec/chat?x=a%20b&y=é&z=[1]"),
                 headers={"Authorization": "Bearer k", "Content-Type": "application/json"},
                 body=b'{"q":2}',
             )
@@ -47,7 +47,7 @@ async def test_a_request_arrives_as_it_was_asked_for(transport: Transport) -> No
     assert reply.first_byte_s >= 0
     [request] = seen
     assert (request.method, request.body) == ("POST", b'{"q":2}')
-    assert request.target == "/v1/chat?x=a%20b&y=%C3%A9"
+    assert request.target == "/v1/a:b/%7Ec/chat?x=a%20b&y=%C3%A9&z=[1]"
     assert request.headers["host"] == f"127.0.0.1:{server.port}"
     assert request.headers["authorization"] == "Bearer k"
     assert request.headers["content-type"] == "application/json"

@@ -124,6 +124,29 @@ async def test_a_stream_is_opened_again_in_the_same_way(
     assert transport.statistics().resent == 1
 
 
+async def test_the_second_time_goes_out_on_a_new_connection(
+    transport: FastTransport, by_hand: ByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not on another kept one, which may be as dead as the first."""
+    loop = asyncio.get_running_loop()
+    calls = [ask(transport, by_hand, b"a"), ask(transport, by_hand, b"b")]
+    accepted = [await by_hand.accepted(), await by_hand.accepted()]
+    for connection in accepted:
+        await loop.sock_recv(connection, 65536)
+        await loop.sock_sendall(connection, ok(b"1"))
+    await asyncio.gather(*calls)
+
+    def look(_: HangUpCheck) -> bool:
+        for connection in accepted:
+            connection.close()
+        return False
+
+    monkeypatch.setattr(HangUpCheck, "__call__", look)
+    await by_hand.served(ask(transport, by_hand, b"c"), b"2")
+    counts = transport.statistics()
+    assert (counts.opened, counts.reused, counts.resent) == (3, 1, 1)
+
+
 async def test_a_request_is_sent_again_once_and_not_twice(
     transport: FastTransport, by_hand: ByHand, monkeypatch: pytest.MonkeyPatch
 ) -> None:

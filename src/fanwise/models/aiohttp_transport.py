@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from fanwise.errors import StateError
 from fanwise.models.aiohttp_attempt import AiohttpAttempt
@@ -121,9 +122,10 @@ class AiohttpTransport:
             body = io.BytesIO(request.body)
         elif request.method == "GET" and not request.body:
             body = None
+        scheme = "https" if target.tls else "http"
         return await session.request(
             request.method,
-            request.url,
+            URL(f"{scheme}://{target.authority}{target.path}", encoded=True),
             headers=request.headers,
             data=body,
             allow_redirects=False,

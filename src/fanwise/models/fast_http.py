@@ -93,7 +93,7 @@ class FastTransport:
             connection.shut()
         await self._dialer.aclose()
         if self._live and self._loop is not None:
-            self._all_lost = self._loop.create_future()
+            self._all_lost = self._all_lost or self._loop.create_future()
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._all_lost

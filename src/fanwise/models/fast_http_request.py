@@ -55,7 +55,8 @@ def target_of(url: str) -> Target:
     try:
         parts = urlsplit(url)
         scheme, host, port = parts.scheme.lower(), parts.hostname, parts.port
-        host = host.encode("idna").decode("ascii") if host and not host.isascii() else host
+        # Also for names in ASCII: it is what the resolver would stumble over (labels too long).
+        host = host.encode("idna").decode("ascii") if host else host
         path = quote(parts.path or "/", safe=_URL_SAFE)
         if parts.query:
             path += "?" + quote(parts.query, safe=_URL_SAFE)

@@ -93,8 +93,8 @@ class TlsLayer(asyncio.BufferedProtocol):
         if self._up:
             self._up = False
             self._connection.connection_lost(error)
-        elif not self.ready.done():
-            self.ready.set_exception(error or ConnectionResetError("during the TLS handshake"))
+        else:
+            self._fail_handshake(error or ConnectionResetError("during the TLS handshake"))
 
     def pause_writing(self) -> None:
         self._connection.pause_writing()
@@ -198,6 +198,11 @@ class TlsLayer(asyncio.BufferedProtocol):
 
     def _give_up(self, error: ssl.SSLError) -> None:
         self._error = self._error or error
-        if not self._up and not self.ready.done():
-            self.ready.set_exception(error)
+        if not self._up:
+            self._fail_handshake(error)
         self.abort()
+
+    def _fail_handshake(self, error: Exception) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(error)
+            self.ready.exception()  # heard of: who dialled may have gone by now

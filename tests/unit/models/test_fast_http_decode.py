@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import tracemalloc
 import zlib
 from contextlib import suppress
 
@@ -72,8 +73,12 @@ def test_one_byte_too_many_is_refused(form: str) -> None:
 def test_a_bomb_is_not_unpacked() -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     decoder = Decoder("gzip", max_bytes=1000)
+    tracemalloc.start()
     with pytest.raises(UndecodableError):
         decoder.feed(bomb)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 1_000_000
 
 
 @given(st.sampled_from(["gzip", "deflate"]), st.binary(max_size=200))

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from fanwise.models.fast_http_parser import Bounds
-from fanwise.models.fast_http_protocol import UPLOAD_BYTES, Connection
+from fanwise.models.fast_http_protocol import UPLOAD_BYTES, Connection, StaleConnectionError
 from fanwise.models.fast_http_stream import StreamBody
 from fanwise.models.transport import HttpReply
 from fanwise.models.transport_errors import TransportFault, TransportTimeout
@@ -291,3 +291,30 @@ async def test_a_connection_lost_while_idle_is_reported_once() -> None:
     bench.connection.connection_lost(None)
     assert bench.lost == 1
     assert not bench.connection.usable
+
+
+@pytest.mark.parametrize("exchanges", [1, 2])
+@pytest.mark.parametrize("heard", [b"", b"H"])
+def test_only_a_kept_connection_without_a_byte_of_an_answer_is_called_stale(
+    monkeypatch: pytest.MonkeyPatch, exchanges: int, heard: bytes
+) -> None:
+    """Whatever the kernel vouches for."""
+
+    async def main() -> None:
+        monkeypatch.setattr(
+            "fanwise.models.fast_http_protocol.proves_unheard", lambda _, sent_bytes: True
+        )
+        bench = Bench()
+        for _ in range(exchanges - 1):
+            pending = bench.begin()
+            bench.hear(OK)
+            await pending
+        pending = bench.begin()
+        if heard:
+            bench.hear(heard)
+        bench.connection.eof_received()
+        stale = exchanges == 2 and not heard
+        with pytest.raises(StaleConnectionError if stale else TransportFault):
+            await pending
+
+    run_virtual(main())

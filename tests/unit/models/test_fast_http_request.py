@@ -54,6 +54,8 @@ def test_urls(url: str, *, tls: bool, host: str, port: int, authority: str, path
         "http://h:70000/",
         "http://h h/",
         "http://[::1/",
+        "http://a..b/",
+        "http://" + "a" * 64 + "/",
         "http://h/\ud800",
         "http://user@h/",
         "http://user:secret@h/",
