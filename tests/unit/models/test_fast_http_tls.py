@@ -105,10 +105,11 @@ class Server:
             try:
                 self.session.do_handshake()
             except ssl.SSLWantReadError:
-                self.refusal = None
+                continue
             except ssl.SSLError as error:
-                self.refusal = error
-            self.deliver(step=step)
+                self.refusal = self.refusal or error
+            finally:
+                self.deliver(step=step)
         assert self.layer.ready.done()
 
 
