@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 
 from fanwise.errors import JournalError, StateError
+from fanwise.journal import committer
 from fanwise.journal.tally import recount
 from fanwise.records import NO_USAGE, CallKey, ErrorInfo, Usage
 from support.journals import MemoryPlace, attempt, call, file_place, intent, item, key, server_place
@@ -417,4 +418,32 @@ async def test_recall_of_500_items_leaves_unknown_ones_out(place):
     assert recalled.keys() == {f"{number}" for number in range(300)}
     assert all(len(known.calls) == 1 for known in recalled.values())
     assert await journal.recall([]) == {}
+    await journal.close("finished")
+
+
+async def test_items_and_requests_are_found_on_both_sides_of_the_index(place, monkeypatch):
+    monkeypatch.setattr(committer, "_INDEX_AT_ONCE", 100)
+    journal = place.create()
+    for start in range(0, 250, 50):
+        names = [f"{number}" for number in range(start, start + 50)]
+        await asyncio.gather(
+            *[journal.intend(intent(key(name, name), request=name.encode())) for name in names]
+        )
+        await asyncio.gather(*[journal.finish_item(item(name)) for name in names])
+    everything = [f"{number}" for number in range(250)]
+    assert (await journal.recall(everything)).keys() == set(everything)
+    reader = place.reader()
+    for name in ("0", "99", "150", "249"):
+        found = await journal.item(name)
+        assert found is not None
+        assert found.item_id == name
+        assert reader.request(key(name, name).content_key) == name.encode()
+        assert len(list(reader.calls(item_id=name))) == 1
+    for name in ("3", "248"):
+        await journal.finish_item(item(name, state="failed"))
+        await journal.intend(intent(key(name, name), request=b"another"))
+        assert reader.request(key(name, name).content_key) == name.encode()
+    assert journal.counters.calls == 250
+    assert (journal.counters.succeeded, journal.counters.failed) == (248, 2)
+    reader.close()
     await journal.close("finished")

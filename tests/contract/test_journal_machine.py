@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from fanwise.journal import committer
 from fanwise.journal.tally import recount
 from fanwise.records import NO_USAGE, Usage
 from support.journals import MemoryPlace, attempt, call, file_place, intent, item, key, server_place
 
-ITEMS = st.sampled_from(["a", "b", "ü", "d"])
+ITEMS = st.sampled_from(["a", "b", "ü", "d", "e", "f", "g", "h"])
 CONTENTS = st.sampled_from(["x", "y"])
 USAGES = st.sampled_from([NO_USAGE, Usage(input_tokens=3), Usage(input_tokens=7, output_tokens=2)])
 COSTS = st.sampled_from([None, Decimal("0.25"), Decimal("1e-7")])
@@ -43,6 +44,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.calls = {}
         self.items = {}
         self.events = []
+        self.requests = {}
         self.sessions = 1
         self.is_open = True
 
@@ -59,7 +61,9 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(item_id=ITEMS, content=CONTENTS, started_at=st.floats(0, 1e9))
     def intend(self, item_id, content, started_at):
         at = key(item_id, content)
-        self.run_all(self.journal.intend(intent(at, started_at=started_at)))
+        request = content.encode()
+        self.run_all(self.journal.intend(intent(at, started_at=started_at, request=request)))
+        self.requests[at.content_key] = request
         self._intended(at, started_at)
 
     def _intended(self, at, started_at):
@@ -154,12 +158,17 @@ class JournalMachine(RuleBasedStateMachine):
                 counted, service_s=0.0
             )
         assert len(reader.sessions()) == self.sessions
+        for content_key, request in self.requests.items():
+            assert reader.request(content_key) == request
+        for item_id in ("a", "d"):
+            own = [at for at in self.calls if at.item_id == item_id]
+            assert {record.key for record in reader.calls(item_id=item_id)} == set(own)
         reader.close()
 
     @precondition(lambda self: self.is_open)
     @invariant()
     def recalls(self):
-        (known,) = self.run_all(self.journal.recall(["a", "b", "ü", "d", "nobody"]))
+        (known,) = self.run_all(self.journal.recall([*"abüdefgh", "nobody"]))
         for item_id, recalled in known.items():
             ended = self.items.get(item_id)
             assert recalled.state == (ended.state if ended else None)
@@ -211,11 +220,13 @@ def test_memory_agrees_with_the_model():
     _run(MemoryMachine, examples=60)
 
 
-def test_sqlite_agrees_with_the_model():
+def test_sqlite_agrees_with_the_model(monkeypatch):
+    monkeypatch.setattr(committer, "_INDEX_AT_ONCE", 3)
     _run(FileMachine, examples=10)
 
 
 @pytest.mark.postgres
-def test_postgresql_agrees_with_the_model(postgres_url):
+def test_postgresql_agrees_with_the_model(postgres_url, monkeypatch):
+    monkeypatch.setattr(committer, "_INDEX_AT_ONCE", 3)
     ServerMachine.url = postgres_url
     _run(ServerMachine, examples=6)

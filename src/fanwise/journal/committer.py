@@ -14,6 +14,8 @@ from fanwise.journal.session import Session, load_ledger
 from fanwise.journal.writer import Entry
 from fanwise.records import Counters
 
+_INDEX_AT_ONCE = 8192
+
 
 class Committer:
     """Turns groups of writes into transactions; lives in the writer's thread.
@@ -129,11 +131,15 @@ class Committer:
         now = self._clock.wall()
         if rows.account is not None:
             link.update("UPDATE sessions SET account = ? WHERE id = ?", rows.account, session.row)
+        self._index(least=1 if rows.status is not None else _INDEX_AT_ONCE)
+        ledger = self._ledger
         changed = link.update(
-            "UPDATE runs SET counters = ?, open_from = ?, updated_at = ?"
-            " WHERE id = ? AND token = ?",
-            codec.dump(self._ledger.tally.document()),
-            self._ledger.open.lowest(self._ledger.next_call),
+            "UPDATE runs SET counters = ?, open_from = ?, indexed_items = ?, indexed_requests = ?,"
+            " updated_at = ? WHERE id = ? AND token = ?",
+            codec.dump(ledger.tally.document()),
+            ledger.open.lowest(ledger.next_call),
+            ledger.indexed_items,
+            ledger.indexed_requests,
             now,
             session.number,
             session.token,
@@ -143,9 +149,26 @@ class Committer:
         if rows.status is not None:
             self._end(rows.status, now)
         link.commit()
-        self._tally = self._ledger.tally.copy()
+        self._tally = ledger.tally.copy()
         self._status = rows.status
         return results
+
+    def _index(self, *, least: int) -> None:
+        items = self._ledger.index_items(least=least)
+        if items is not None:
+            self._link.update(
+                "INSERT INTO item_names (item_id, run, item) SELECT item_id, run, id FROM items"
+                " WHERE id > ? AND id <= ? ORDER BY item_id",
+                *items,
+            )
+        requests = self._ledger.index_requests(least=least)
+        if requests is not None:
+            self._link.update(
+                "INSERT INTO request_keys (content_key, run, request)"
+                " SELECT content_key, run, id FROM requests WHERE id > ? AND id <= ?"
+                " ORDER BY content_key",
+                *requests,
+            )
 
     def _end(self, status: str, now: float) -> None:
         session = self._session
@@ -184,7 +207,7 @@ def _insert(link: Link, rows: Rows) -> None:
     if rows.calls:
         link.insert(schema.calls, list(rows.calls.values()))
     if rows.requests:
-        link.insert(schema.requests, list(rows.requests.values()))
+        link.insert(schema.requests, rows.requests)
     if rows.outcomes:
         link.insert(schema.outcomes, list(rows.outcomes.values()))
     if rows.events:
@@ -202,7 +225,9 @@ class _Lookup:
 
     def items(self, names: Collection[str]) -> Sequence[tuple[str, int]]:
         rows = self._link.listed(
-            "SELECT item_id, id FROM items WHERE run = ? AND item_id IN :list", names, self._number
+            "SELECT item_id, item FROM item_names WHERE run = ? AND item_id IN :list",
+            names,
+            self._number,
         )
         return [(row[0], row[1]) for row in rows]
 
@@ -224,6 +249,14 @@ class _Lookup:
             )
             for row in rows
         ]
+
+    def requests(self, content_keys: Collection[str]) -> Collection[str]:
+        rows = self._link.listed(
+            "SELECT content_key FROM request_keys WHERE run = ? AND content_key IN :list",
+            [codec.pack_key(content_key) for content_key in content_keys],
+            self._number,
+        )
+        return [codec.unpack_key(bytes(row[0])) for row in rows]
 
     def ends(self, items: Collection[int]) -> Sequence[FoundEnd]:
         rows = self._link.listed(

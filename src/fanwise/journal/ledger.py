@@ -95,7 +95,7 @@ class Lookup(Protocol):
     """Asks the rows that earlier groups wrote."""
 
     def items(self, names: Collection[str]) -> Sequence[tuple[str, int]]:
-        """Names and row ids of those that are known."""
+        """Names and row ids of those that are known and indexed."""
         ...
 
     def calls(self, items: Collection[int]) -> Sequence[FoundCall]:
@@ -104,6 +104,10 @@ class Lookup(Protocol):
 
     def ends(self, items: Collection[int]) -> Sequence[FoundEnd]:
         """The ends in force of these items."""
+        ...
+
+    def requests(self, content_keys: Collection[str]) -> Collection[str]:
+        """Those of the content keys whose request is stored and indexed."""
         ...
 
 
@@ -117,7 +121,7 @@ class Rows:
     items: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     calls: dict[int, tuple[Any, ...]] = field(default_factory=dict[int, tuple[Any, ...]])
     outcomes: dict[int, tuple[Any, ...]] = field(default_factory=dict[int, tuple[Any, ...]])
-    requests: dict[str, tuple[Any, ...]] = field(default_factory=dict[str, tuple[Any, ...]])
+    requests: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     events: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     superseded: list[int] = field(default_factory=list[int])
     account: str | None = None
@@ -182,6 +186,8 @@ class Ledger:
         base: Keys of this run are above it.
         tally: The run's totals.
         next_item, next_call, next_request, next_event: The keys to be given next.
+        indexed_items, indexed_requests: The last keys whose names are in the index.
+        recent_items, recent_requests: The names behind those.
     """
 
     run: int
@@ -191,8 +197,13 @@ class Ledger:
     next_call: int
     next_request: int
     next_event: int
+    indexed_items: int
+    indexed_requests: int
+    recent_items: dict[str, int] = field(default_factory=dict[str, int])
+    recent_requests: set[str] = field(default_factory=set[str])
     open: OpenCalls = field(default_factory=OpenCalls)
     _known: dict[str, _Item] = field(default_factory=dict[str, _Item])
+    _stored: frozenset[str] = frozenset()
 
     def apply(self, writes: Sequence[Write], lookup: Lookup) -> tuple[Rows, list[Any]]:
         """The rows that a group of writes makes, and each write's result.
@@ -203,6 +214,7 @@ class Ledger:
         rows = Rows()
         names = dict.fromkeys(name for write in writes if (name := _name(write)) is not None)
         self._meet(names, rows, lookup)
+        self._meet_requests(writes, lookup)
         results: list[Any] = []
         for write in writes:
             result = None
@@ -223,15 +235,39 @@ class Ledger:
         self._forget(names)
         return rows, results
 
+    def index_items(self, *, least: int) -> tuple[int, int] | None:
+        """The keys whose names are to be entered into the index now: after the first, up to and
+        with the second. ``None`` where there are fewer than ``least``.
+        """
+        first, last = self.indexed_items, self.next_item - 1
+        if last - first < least:
+            return None
+        self.indexed_items = last
+        self.recent_items.clear()
+        return first, last
+
+    def index_requests(self, *, least: int) -> tuple[int, int] | None:
+        """As :meth:`index_items`, for the keys of requests."""
+        first, last = self.indexed_requests, self.next_request - 1
+        if last - first < least:
+            return None
+        self.indexed_requests = last
+        self.recent_requests.clear()
+        return first, last
+
     def _meet(self, names: Collection[str], rows: Rows, lookup: Lookup) -> None:
         strange = [name for name in names if name not in self._known]
         if not strange:
             return
-        found = dict(lookup.items(strange))
+        recent = self.recent_items
+        found = {name: recent[name] for name in strange if name in recent}
+        older = [name for name in strange if name not in found] if found else strange
+        if older:
+            found.update(lookup.items(older))
         for name in strange:
             number = found.get(name)
             if number is None:
-                number = self.next_item
+                number = recent[name] = self.next_item
                 self.next_item += 1
                 rows.items.append((number, self.run, name))
             self._known[name] = _Item(number)
@@ -243,6 +279,13 @@ class Ledger:
                 )
             for end in lookup.ends(by_number):
                 by_number[end.item].end = end
+
+    def _meet_requests(self, writes: Sequence[Write], lookup: Lookup) -> None:
+        recent = self.recent_requests
+        strange = {
+            write.key.content_key for write in writes if isinstance(write, Intend) and write.request
+        }.difference(recent)
+        self._stored = frozenset(lookup.requests(strange)) if strange else frozenset()
 
     def _intend(self, write: Intend, rows: Rows) -> None:
         key = write.key
@@ -256,10 +299,11 @@ class Ledger:
         self.open.add(call.id)
         packed = codec.pack_key(key.content_key)
         rows.calls[call.id] = (call.id, item.id, packed, key.sample, call.resends, write.intent)
-        if write.request and key.content_key not in rows.requests:
-            request = self.next_request
+        name = key.content_key
+        if write.request and name not in self.recent_requests and name not in self._stored:
+            rows.requests.append((self.next_request, self.run, packed, write.request))
             self.next_request += 1
-            rows.requests[key.content_key] = (request, self.run, packed, write.request)
+            self.recent_requests.add(name)
 
     def _reopen(self, key: CallKey, call: _Call, rows: Rows) -> None:
         if call.state == "ambiguous":

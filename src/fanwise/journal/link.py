@@ -4,14 +4,14 @@ PostgreSQL.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Table
 
 from fanwise.journal import schema
 
-# What happens to a row whose key is there already. Keys of items and events are always new.
+# What happens to a row whose key is there already. Other keys are always new.
 ON_CONFLICT = {
     schema.items: "",
     schema.calls: (
@@ -20,7 +20,7 @@ ON_CONFLICT = {
     schema.outcomes: (
         "ON CONFLICT (id) DO UPDATE SET state = excluded.state, record = excluded.record"
     ),
-    schema.requests: "ON CONFLICT (run, content_key) DO NOTHING",
+    schema.requests: "",
     schema.events: "",
     schema.cache: (
         "ON CONFLICT (content_key, scope, sample) DO UPDATE SET"
@@ -76,6 +76,10 @@ class Link(Protocol):
 
     def execute(self, statement: str, *values: Any) -> Sequence[Sequence[Any]]:
         """Runs one statement and returns its rows."""
+        ...
+
+    def stream(self, statement: str, *values: Any) -> Iterator[Sequence[Any]]:
+        """As :meth:`execute`, a row at a time; the connection does nothing else meanwhile."""
         ...
 
     def update(self, statement: str, *values: Any) -> int:

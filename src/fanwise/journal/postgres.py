@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, LiteralString, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -194,6 +194,11 @@ class PostgresLink:
 
     def execute(self, statement: str, *values: Any) -> Sequence[Sequence[Any]]:
         return self._run(self._translated(statement), values)
+
+    def stream(self, statement: str, *values: Any) -> Iterator[Sequence[Any]]:
+        sql = cast("LiteralString", self._translated(statement))
+        with self._connection.cursor() as cursor:
+            yield from cursor.stream(sql, values)
 
     def update(self, statement: str, *values: Any) -> int:
         sql = cast("LiteralString", self._translated(statement))

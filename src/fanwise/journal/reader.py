@@ -33,6 +33,18 @@ _CALL_COLUMNS = "c.id, i.item_id, c.content_key, c.sample, c.resends, c.intent, 
 _CALL_TABLES = "FROM calls c JOIN items i ON i.id = c.item LEFT JOIN outcomes o ON o.id = c.id"
 _ITEM_COLUMNS = "e.id, i.item_id, e.kind, e.position, e.record"
 _ITEM_TABLES = "FROM events e JOIN items i ON i.id = e.item"
+_RECENT_ITEMS = (
+    "FROM items WHERE id > (SELECT indexed_items FROM runs WHERE id = ?) AND id < ?"
+    " AND item_id IN :list"
+)
+_RECENT_REQUEST = (
+    "SELECT body FROM requests WHERE id > (SELECT indexed_requests FROM runs WHERE id = ?)"
+    " AND id < ? AND content_key = ?"
+)
+_INDEXED_REQUEST = (
+    "SELECT r.body FROM request_keys k JOIN requests r ON r.id = k.request"
+    " WHERE k.content_key = ? AND k.run = ?"
+)
 
 
 class SqlReader:
@@ -108,15 +120,14 @@ class SqlReader:
 
     def _by_position(self, where: str, kinds: Sequence[str]) -> Iterator[ItemRecord]:
         # Keys only, eight bytes each; the records come piece by piece.
-        rows = self._rows(
+        rows = self._link.stream(
             f"SELECT e.id FROM events e WHERE {where} AND e.id > ? AND e.id < ?"  # noqa: S608
             " ORDER BY e.position, e.id",
             *kinds,
             self._base,
             self._base + SPAN,
         )
-        keys = array("q", (row[0] for row in rows))
-        del rows
+        keys = self._read(lambda: array("q", (row[0] for row in rows)))
         for start in range(0, len(keys), _PIECE):
             piece = keys[start : start + _PIECE]
             found = {row[0]: row for row in self._listed(_BY_EVENT, piece)}
@@ -130,7 +141,7 @@ class SqlReader:
         where = "1 = 1"
         values: list[Any] = []
         if item_id is not None:
-            where, values = "i.run = ? AND i.item_id = ?", [self._number, item_id]
+            where, values = "c.item = ?", [self._find(item_id)]
         if state == "sending":
             where += " AND (o.id IS NULL OR o.state = 'sending')"
         elif state is not None:
@@ -165,11 +176,9 @@ class SqlReader:
         )
 
     def request(self, content_key: str) -> bytes:
-        rows = self._rows(
-            "SELECT body FROM requests WHERE run = ? AND content_key = ?",
-            self._number,
-            codec.pack_key(content_key),
-        )
+        packed = codec.pack_key(content_key)
+        rows = self._rows(_RECENT_REQUEST, self._number, self._base + SPAN, packed)
+        rows = rows or self._rows(_INDEXED_REQUEST, packed, self._number)
         return bytes(rows[0][0]) if rows else b""
 
     def close(self) -> None:
@@ -178,16 +187,19 @@ class SqlReader:
     def item(self, item_id: str) -> ItemRecord | None:
         """One item's end."""
         rows = self._rows(
-            f"SELECT {_ITEM_COLUMNS} {_ITEM_TABLES}"
-            " WHERE i.run = ? AND i.item_id = ? AND e.current = 1",
-            self._number,
-            item_id,
+            f"SELECT {_ITEM_COLUMNS} {_ITEM_TABLES} WHERE e.item = ? AND e.current = 1",
+            self._find(item_id),
         )
         return self._item(rows[0]) if rows else None
 
     def recall(self, item_ids: Sequence[str]) -> Mapping[str, Recalled]:
         """What is known of these items; see :meth:`fanwise.journal.memory.Journal.recall`."""
         return self._read(lambda: recall(self._link, self._number, item_ids))
+
+    def _find(self, item_id: str) -> int:
+        """An item's row; -1, which no row has, where it is unknown."""
+        found = self._read(lambda: _numbers(self._link, self._number, [item_id]))
+        return next(iter(found), -1)
 
     def _item(self, row: Sequence[Any]) -> ItemRecord:
         event, item_id, kind, position, record = row
@@ -239,13 +251,9 @@ _BY_EVENT = f"SELECT {_ITEM_COLUMNS} {_ITEM_TABLES} WHERE e.id IN :list"
 
 def recall(link: Link, number: int, item_ids: Sequence[str]) -> Mapping[str, Recalled]:
     """What is known of these items, from three statements whatever their number."""
-    wanted = dict.fromkeys(item_ids)
-    items = link.gathered(
-        ("id", "item_id"), "FROM items WHERE run = ? AND item_id IN :list", wanted, number
-    )
-    if not items:
+    names = _numbers(link, number, item_ids)
+    if not names:
         return {}
-    names: dict[int, str] = {row[0]: row[1] for row in items}
     ends = link.gathered(("item", "kind"), "FROM events WHERE item IN :list AND current = 1", names)
     states: dict[int, ItemState] = {item: kind.removeprefix("item.") for item, kind in ends}
     rows = link.gathered(
@@ -270,6 +278,24 @@ def recall(link: Link, number: int, item_ids: Sequence[str]) -> Mapping[str, Rec
         name: Recalled(state=states.get(item), calls=tuple(calls.get(item, ())))
         for item, name in names.items()
     }
+
+
+def _numbers(link: Link, number: int, item_ids: Sequence[str]) -> dict[int, str]:
+    """Rows and names of those of the items that are known."""
+    wanted = dict.fromkeys(item_ids)
+    if not wanted:
+        return {}
+    # First those that are not in the index yet: what is entered meanwhile is found there.
+    found = [
+        *link.gathered(("id", "item_id"), _RECENT_ITEMS, wanted, number, (number + 1) * SPAN),
+        *link.gathered(
+            ("item", "item_id"),
+            "FROM item_names WHERE run = ? AND item_id IN :list",
+            wanted,
+            number,
+        ),
+    ]
+    return {row[0]: row[1] for row in found}
 
 
 def _second(row: Sequence[Any]) -> int:

@@ -5,8 +5,10 @@ Three rules shape them, each measured (docs/journal.md):
 * A row is written once. What a call is (``calls``) and how it ended (``outcomes``) are two rows,
   so that nothing grows in place; an item's end is a row of the event log.
 * Keys are integers in order of time, a range of :data:`SPAN` for each run: rows are appended, and
-  one key finds them on both databases. Only an item's id and a request's hash, whose order nobody
-  knows, have an index where inserts land at random.
+  one key finds them on both databases. An item's id and a request's hash come in an order nobody
+  knows: each would dirty a page of its index by itself. They are entered into ``item_names`` and
+  ``request_keys`` some thousands at a time; the writer keeps the rest in memory, a reader looks
+  through the rows behind ``indexed_items`` and ``indexed_requests``.
 * What is searched, joined or counted is a column; everything else of a record is one JSON
   document, written and read in one go.
 """
@@ -54,6 +56,8 @@ runs = Table(
     Column("counters", Text, nullable=False),
     # Below it no call is open: a crash is cleared up without reading the whole run.
     Column("open_from", ROWID, nullable=False),
+    Column("indexed_items", ROWID, nullable=False),
+    Column("indexed_requests", ROWID, nullable=False),
 )
 
 sessions = Table(
@@ -72,7 +76,15 @@ items = Table(
     Column("id", ROWID, primary_key=True, autoincrement=False),
     Column("run", ROWID, nullable=False),
     Column("item_id", Text, nullable=False),
-    Index("items_by_name", "item_id", "run", unique=True),
+)
+
+item_names = Table(
+    "item_names",
+    metadata,
+    Column("item_id", Text, primary_key=True),
+    Column("run", ROWID, primary_key=True, autoincrement=False),
+    Column("item", ROWID, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 calls = Table(
@@ -102,7 +114,15 @@ requests = Table(
     Column("run", ROWID, nullable=False),
     Column("content_key", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Index("requests_by_key", "content_key", "run", unique=True),
+)
+
+request_keys = Table(
+    "request_keys",
+    metadata,
+    Column("content_key", LargeBinary, primary_key=True),
+    Column("run", ROWID, primary_key=True, autoincrement=False),
+    Column("request", ROWID, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 events = Table(

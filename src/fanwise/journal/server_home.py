@@ -345,11 +345,20 @@ def _prune(link: Link, run_id: str) -> bool:
             link.rollback()
             return False  # gone, or opened by somebody since it was listed
         number = rows[0][0]
+        span = (number * SPAN, (number + 1) * SPAN)
+        for index, table, name in (
+            ("item_names", "items", "item_id"),
+            ("request_keys", "requests", "content_key"),
+        ):
+            link.update(
+                f"DELETE FROM {index} x USING {table} t WHERE t.id > ? AND t.id < ?"  # noqa: S608
+                f" AND x.{name} = t.{name} AND x.run = t.run",
+                *span,
+            )
         for table in ("sessions", "items", "calls", "outcomes", "requests", "events"):
             link.update(
                 f"DELETE FROM {table} WHERE id > ? AND id < ?",  # noqa: S608  (our names)
-                number * SPAN,
-                (number + 1) * SPAN,
+                *span,
             )
         link.update("DELETE FROM runs WHERE id = ?", number)
         link.commit()

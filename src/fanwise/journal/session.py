@@ -40,7 +40,8 @@ def insert_run(link: Link, *, number: int, run_id: str, spec: RunSpec, wall_s: f
     """Makes a run's row; :func:`begin_session` then opens it."""
     link.update(
         "INSERT INTO runs (id, run_id, name, command, options, status, created_at, updated_at,"
-        " token, holder, counters, open_from) VALUES (?, ?, ?, ?, ?, 'running', ?, ?, 0, '', ?, ?)",
+        " token, holder, counters, open_from, indexed_items, indexed_requests)"
+        " VALUES (?, ?, ?, ?, ?, 'running', ?, ?, 0, '', ?, ?, ?, ?)",
         number,
         run_id,
         spec.name,
@@ -49,6 +50,8 @@ def insert_run(link: Link, *, number: int, run_id: str, spec: RunSpec, wall_s: f
         wall_s,
         wall_s,
         codec.dump(Tally().document()),
+        number * SPAN,
+        number * SPAN,
         number * SPAN,
     )
 
@@ -96,7 +99,16 @@ def begin_session(link: Link, *, run_id: str, wall_s: float, holder: str) -> Ses
 def load_ledger(link: Link, *, number: int) -> Ledger:
     """What the writer must know, from the rows."""
     base = number * SPAN
-    found = link.execute("SELECT counters FROM runs WHERE id = ?", number)
+    found = link.execute(
+        "SELECT counters, indexed_items, indexed_requests FROM runs WHERE id = ?", number
+    )
+    indexed_items, indexed_requests = found[0][1:]
+    names = link.execute(
+        "SELECT item_id, id FROM items WHERE id > ? AND id < ?", indexed_items, base + SPAN
+    )
+    keys = link.execute(
+        "SELECT content_key FROM requests WHERE id > ? AND id < ?", indexed_requests, base + SPAN
+    )
     return Ledger(
         run=number,
         base=base,
@@ -105,6 +117,10 @@ def load_ledger(link: Link, *, number: int) -> Ledger:
         next_call=_last(link, "calls", base) + 1,
         next_request=_last(link, "requests", base) + 1,
         next_event=_last(link, "events", base) + 1,
+        indexed_items=indexed_items,
+        indexed_requests=indexed_requests,
+        recent_items={row[0]: row[1] for row in names},
+        recent_requests={codec.unpack_key(bytes(row[0])) for row in keys},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,9 @@ class SqliteLink:
 
     def execute(self, statement: str, *values: Any) -> Sequence[Sequence[Any]]:
         return self._connection.execute(statement, values).fetchall()
+
+    def stream(self, statement: str, *values: Any) -> Iterator[Sequence[Any]]:
+        yield from self._connection.execute(statement, values)
 
     def update(self, statement: str, *values: Any) -> int:
         return self._connection.execute(statement, values).rowcount

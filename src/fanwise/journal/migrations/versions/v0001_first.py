@@ -27,6 +27,8 @@ def upgrade() -> None:
         sa.Column("holder", sa.Text, nullable=False),
         sa.Column("counters", sa.Text, nullable=False),
         sa.Column("open_from", _ROWID, nullable=False),
+        sa.Column("indexed_items", _ROWID, nullable=False),
+        sa.Column("indexed_requests", _ROWID, nullable=False),
     )
     op.create_table(
         "sessions",
@@ -42,7 +44,13 @@ def upgrade() -> None:
         sa.Column("run", _ROWID, nullable=False),
         sa.Column("item_id", sa.Text, nullable=False),
     )
-    op.create_index("items_by_name", "items", ["item_id", "run"], unique=True)
+    op.create_table(
+        "item_names",
+        sa.Column("item_id", sa.Text, primary_key=True),
+        sa.Column("run", _ROWID, primary_key=True, autoincrement=False),
+        sa.Column("item", _ROWID, nullable=False),
+        sqlite_with_rowid=False,
+    )
     _calls()
     _events()
 
@@ -71,7 +79,13 @@ def _calls() -> None:
         sa.Column("content_key", sa.LargeBinary, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
-    op.create_index("requests_by_key", "requests", ["content_key", "run"], unique=True)
+    op.create_table(
+        "request_keys",
+        sa.Column("content_key", sa.LargeBinary, primary_key=True),
+        sa.Column("run", _ROWID, primary_key=True, autoincrement=False),
+        sa.Column("request", _ROWID, nullable=False),
+        sqlite_with_rowid=False,
+    )
 
 
 def _events() -> None:
