@@ -135,12 +135,15 @@ class RawServer:
             await self._changed.wait_for(lambda: len(self.peers) > number)
         return self.peers[number]
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: asyncio reports the cancellation of its own ones as an error.
         peer = Peer(reader, writer, len(self.peers))
         self.peers.append(peer)
+        task = asyncio.create_task(self._serve(peer, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, peer: Peer, writer: asyncio.StreamWriter) -> None:
         async with self._changed:
             self._changed.notify_all()
         try:
@@ -156,7 +159,6 @@ class RawServer:
             writer.close()
             with contextlib.suppress(ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
-            self._tasks.discard(task)
 
 
 @asynccontextmanager

@@ -227,10 +227,7 @@ class AiohttpStream:
         self._first_byte_s = first_byte_s
         self._decoder = decoder
         self._left_bytes = self._max_bytes = max_bytes
-        connection = response.connection
-        protocol = None if connection is None else connection.protocol
-        # How the connection ended says whether a body that ends with it is whole.
-        self._closed = None if protocol is None else protocol.closed
+        self._closed = None if not _FRAMES.isdisjoint(attempt.headers) else _end_of(response)
 
     @property
     def status(self) -> int:
@@ -276,12 +273,10 @@ class AiohttpStream:
             raise _unusable(self._attempt, UnusableAnswer(f"cannot be used: {error}")) from None
 
     def _finish(self) -> None:
-        ended = self._closed
-        if not _FRAMES.isdisjoint(self.headers):
-            ended = None
-        if ended is not None and ended.done() and ended.exception() is not None:
+        closed = self._closed
+        if closed is not None and closed.done() and closed.exception() is not None:
             raise fault_of(
-                aiohttp.ClientPayloadError(str(ended.exception())),
+                aiohttp.ClientPayloadError(str(closed.exception())),
                 server=self._attempt.server,
                 phase=self._attempt.phase,
                 status=self.status,
@@ -293,6 +288,16 @@ class AiohttpStream:
             self._decoder.finish()
         except UndecodableError as error:
             raise _unusable(self._attempt, UnusableAnswer(f"cannot be used: {error}")) from None
+
+
+def _end_of(response: aiohttp.ClientResponse) -> asyncio.Future[None] | None:
+    """Done when the connection is closed: how it was says whether a body until then is whole."""
+    protocol = None if response.connection is None else response.connection.protocol
+    closed = None if protocol is None else protocol.closed
+    if closed is not None:
+        # Its exception is a fact for whoever asks, and nothing to be reported as a bug.
+        closed.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return closed
 
 
 def _joined(headers: Mapping[str, str]) -> Mapping[str, str]:
