@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from fanwise.clock import Clock
@@ -12,7 +13,7 @@ from fanwise.engine.attempts import Attempts
 from fanwise.engine.calls import Caller
 from fanwise.engine.flights import Flights
 from fanwise.engine.pools import Pools
-from fanwise.engine.recognition import Recognition
+from fanwise.engine.recognition import SAMPLE, Recognition
 from fanwise.engine.run import Parts
 from fanwise.engine.simulated import PROVIDER, Simulated
 from fanwise.limits.settings import Limits
@@ -46,7 +47,9 @@ def assemble(
     )
     progress = Progress(clock, before=journal.counters, facts=_facts(options.limits))
     recognition = Recognition(
-        finished=journal.counters.succeeded, accept_changes=options.accept_changes
+        finished=_finished_ids(home, journal),
+        accept_changes=options.accept_changes,
+        patience=int(min(2 * options.limits.concurrency, pools.max_workers() / 2)),
     )
     attempts = Attempts(
         journal=journal,
@@ -102,6 +105,18 @@ def _caller(
         progress=progress,
         clock=options.clock,
     )
+
+
+def _finished_ids(home: Home | MemoryHome, journal: Journal) -> Sequence[str]:
+    """The first items that earlier sessions finished."""
+    if not (journal.resumed and journal.counters.succeeded):
+        return ()
+    reader = home.reader(journal.run.run_id)
+    try:
+        items = reader.items(state="succeeded", order="position")
+        return [item.item_id for item in islice(items, SAMPLE)]
+    finally:
+        reader.close()
 
 
 class _LazyTransport:

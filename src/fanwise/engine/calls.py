@@ -84,9 +84,7 @@ class Caller:
             return
         finished = work.recalled is not None and work.recalled.state == "succeeded"
         if work.recalled is None or finished:
-            await self._recognition.strange(work.position)
-        else:
-            self._recognition.neutral(work.position)
+            await self._recognition.strange(work.item_id)
 
     async def _fresh(self, call: Call, reference: Reference) -> Response:
         if self._cache is not None:

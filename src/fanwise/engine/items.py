@@ -66,6 +66,7 @@ class ItemRunner:
             await self._journal(work, item, plain, error)
             ended = True
         finally:
+            run.recognition.ended(item.id)
             if not ended:
                 run.progress.item_left()
         return Outcome(
@@ -131,12 +132,8 @@ class ItemRunner:
             cached=work.cached,
         )
         known = before == "succeeded" and state == "succeeded" and not work.sent
-        if not work.judged:
-            work.judged = True
-            if known:
-                run.recognition.known(item.position)
-            else:
-                run.recognition.neutral(item.position)
-        if not known:
+        if known:
+            run.recognition.known(item.id)
+        else:
             await run.journal.finish_item(record)
         run.progress.item_finished(record, replaces=before)

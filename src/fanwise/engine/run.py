@@ -174,7 +174,9 @@ class Run:
                 ]
                 position += len(items)
                 if self.resumed:
-                    recalled = await self.journal.recall([item.id for item in items])
+                    ids = [item.id for item in items]
+                    self.recognition.met(ids)
+                    recalled = await self.journal.recall(ids)
                     for item in items:
                         item.known = recalled.get(item.id)
                 yield items
@@ -182,7 +184,7 @@ class Run:
             close = getattr(chunks, "aclose", None)
             if close is not None:
                 await close()
-        self.recognition.source_ended(position)
+        self.recognition.source_ended()
         if known_total is None:
             self.progress.set_total(position)
 
