@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Column, Float, MetaData, String, Table, Text
 from fanwise.journal import codec
 from fanwise.journal.layout import creation
 from fanwise.journal.schema import APPLICATION_ID
-from fanwise.journal.sqlite import DIALECT
+from fanwise.journal.sqlite import DIALECT, make_private
 from fanwise.records import RunRecord, RunSpec
 
 T = TypeVar("T")
@@ -104,6 +104,7 @@ class Catalog:
         return self._attempt(work)
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        make_private(self._path)
         connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
         try:
             connection.execute("PRAGMA synchronous = OFF")  # the files are the truth

@@ -40,6 +40,8 @@ T = TypeVar("T")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 _BESIDE = ("-wal", "-shm", "-journal")
 
+_OWN = frozenset({"runs", "catalog.db", "catalog.db-journal", "cache.db", "store.db"})
+
 
 class FileHome:
     """A home in a directory; see :func:`fanwise.journal.home.open_home`.
@@ -298,15 +300,19 @@ class FileHome:
     def prepare(self) -> None:
         """Makes the directory, closed to others and ignored by git, where it is missing.
 
+        In a directory that holds other things already, only ``runs`` is closed and nothing is
+        ignored.
+
         Raises:
             JournalUnavailable: It cannot be made, or lies on a network filesystem.
         """
         try:
-            self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-            ignore = self._directory / ".gitignore"
-            if not ignore.exists():
-                self._directory.chmod(0o700)
-                ignore.write_text("*\n")
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if all(path.name in _OWN for path in self._directory.iterdir()):
+                ignore = self._directory / ".gitignore"
+                if not ignore.exists():
+                    ignore.write_text("*\n")
+            self._runs.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise JournalUnavailable(
                 f"no journal can be kept in {self._directory}: {error.strerror}",

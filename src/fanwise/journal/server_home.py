@@ -35,6 +35,7 @@ T = TypeVar("T")
 _POOL_SIZE = 20
 _RECYCLE_S = 30
 _DIALECT = PGDialect()
+_HAS_SCHEMA = "SELECT 1 FROM pg_namespace WHERE nspname = ?"
 _HAS_TABLES = (
     "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = ? AND c.relname = 'alembic_version'"
@@ -279,7 +280,9 @@ class ServerHome:
         link.begin()
         link.execute("SELECT pg_advisory_xact_lock(?, 0)", LOCK_CLASS)
         if self._version(link) is None:
-            link.execute(f"CREATE SCHEMA IF NOT EXISTS {self._address.schema}")
+            # IF NOT EXISTS would ask for the right to make one even where there is one.
+            if not link.execute(_HAS_SCHEMA, self._address.schema):
+                link.execute(f"CREATE SCHEMA {self._address.schema}")
             statements = creation(schema.metadata, _DIALECT, version=VERSION)
             statements += creation(schema.cache_metadata, _DIALECT, version=None)
             for statement in statements:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -49,6 +50,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         read_only: Never writes to the file and never checkpoints (SQLite before 3.51.3 can damage
             a WAL file that two connections checkpoint). Else the file is created where missing.
     """
+    if not read_only:
+        make_private(path)
     mode = "ro" if read_only else "rwc"
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode={mode}",
@@ -60,6 +63,16 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA cache_size = -8000")
     return connection
+
+
+def make_private(path: Path) -> None:
+    """Makes a file that others cannot read, where it is missing; SQLite gives its log the same
+    mode. What is wrong with the path is left for SQLite to say.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError:
+        return
 
 
 def prepare_to_write(connection: sqlite3.Connection) -> None:

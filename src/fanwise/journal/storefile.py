@@ -19,6 +19,7 @@ def engine(path: Path) -> Engine:
     Writers take the write lock at the beginning of their transaction: two of them then wait for
     each other instead of failing in the middle.
     """
+    sqlite.make_private(path)
     made = create_engine(f"sqlite:///{path}", connect_args={"timeout": sqlite.OPENING_S})
     event.listen(made, "connect", _connected)
     event.listen(made, "begin", _begin)

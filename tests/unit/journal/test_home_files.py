@@ -75,6 +75,18 @@ async def test_the_directory_is_closed_to_others_and_ignored_by_git(home):
     assert content(home.location, ".gitignore") == "*\n"
 
 
+async def test_a_directory_of_the_users_own_keeps_its_mode_and_is_not_ignored(tmp_path, clock):
+    tmp_path.chmod(0o755)
+    (tmp_path / "work.txt").write_text("mine")
+    home = open_home(tmp_path, clock=clock)
+    await finished(home, "a")
+    assert mode(home.location) == 0o755
+    assert not (tmp_path / ".gitignore").exists()
+    assert mode(f"{home.location}/runs") == 0o700
+    for name in ("catalog.db", "runs/a.db"):
+        assert mode(f"{home.location}/{name}") == 0o600
+
+
 async def test_a_finished_run_is_a_single_file(home):
     await finished(home, "a", items=3)
     assert files(home) == ["a.db"]
