@@ -250,7 +250,9 @@ async def test_a_broken_stream_is_begun_again_and_says_so(llmock, fault):
     assert len(restarts) == 1
     shown = "".join(delta.text for delta in deltas[restarts[0] + 1 :])
     assert shown == outcome.value
-    llmock.assert_resilient(strict=True)
+    # A server that has written all of a corrupted stream before it sees the connection close warns
+    # that nobody stopped reading; which of the two comes first is chance.
+    llmock.assert_resilient(strict=fault != "corrupt")
 
 
 async def test_a_stream_that_never_gets_whole_is_never_accepted(llmock):
