@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import threading
 
 import pytest
 
-from fanwise.errors import Conflict, JournalError, JournalUnavailable
+from fanwise.errors import Conflict, JournalError, JournalUnavailable, SchemaMismatch
+from fanwise.journal import layout, upgrade
 from fanwise.journal.tally import recount
 from support.journals import call, file_place, intent, item, key, server_place
 
@@ -272,3 +274,66 @@ async def test_a_lost_connection_is_made_again_for_the_last_try(place):
     await journal.close("interrupted")
     assert [found.item_id for found in place.reader().items()] == ["paid for"]
     assert place.reader().run.status == "interrupted"
+
+
+# versions
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+revision = "0002"
+down_revision = "0001"
+def upgrade():
+    op.add_column("runs", sa.Column("colour", sa.Text, nullable=False, server_default="red"))
+"""
+
+
+@pytest.fixture
+def next_version(monkeypatch, tmp_path):
+    """Makes this the program of a version later, with a migration to it."""
+
+    def enter() -> None:
+        versions = tmp_path / "versions"
+        shutil.copytree(upgrade.JOURNAL, versions)
+        (versions / "v0002_next.py").write_text(NEXT)
+        monkeypatch.setattr(upgrade, "JOURNAL", versions)
+        monkeypatch.setattr(layout, "VERSIONS", ("0001", "0002"))
+        monkeypatch.setattr(layout, "VERSION", "0002")
+
+    return enter
+
+
+async def test_an_older_journal_is_brought_up_to_date_with_what_it_holds(place, next_version):
+    journal = place.create()
+    await journal.finish_item(item("kept"))
+    await journal.close("interrupted")
+    next_version()
+    place.home._ready = False
+    if not hasattr(place.home, "_address"):
+        with pytest.raises(SchemaMismatch) as refused:
+            place.reader()
+        assert "fanwise resume run" in refused.value.hint
+    again = place.open()
+    assert again.counters.succeeded == 1
+    link = again._committer._link
+    assert link.execute("SELECT colour FROM runs") == [("red",)]
+    assert link.execute("SELECT version_num FROM alembic_version") == [("0002",)]
+    await again.finish_item(item("more"))
+    await again.close("finished")
+    assert [found.item_id for found in place.reader().items()] == ["kept", "more"]
+
+
+async def test_an_upgrade_that_fails_leaves_everything_as_it_was(place, next_version):
+    journal = place.create()
+    await journal.finish_item(item("kept"))
+    await journal.close("interrupted")
+    next_version()
+    place.home._ready = False
+    broken = upgrade.JOURNAL / "v0002_next.py"
+    broken.write_text(NEXT + '    op.execute("SELECT nonsense FROM nowhere")\n')
+    with pytest.raises(SchemaMismatch, match="nowhere"):
+        place.open()
+    broken.write_text(NEXT)
+    again = place.open()
+    assert again.counters.succeeded == 1
+    await again.close("finished")

@@ -9,7 +9,9 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, StaticPool, create_engine
+from sqlalchemy.exc import DBAPIError
 
+from fanwise.errors import SchemaMismatch
 from fanwise.journal import schema
 
 _ENVIRONMENT = Path(__file__).parent / "migrations"
@@ -19,9 +21,9 @@ JOURNAL = _ENVIRONMENT / "versions"
 def upgrade(
     connection: Connection,
     *,
-    migrations: Path = JOURNAL,
-    metadata: MetaData = schema.metadata,
-    version_table: str = "alembic_version",
+    migrations: Path,
+    metadata: MetaData,
+    version_table: str,
 ) -> None:
     """Runs the migrations that a database has not seen yet, in the caller's transaction.
 
@@ -44,12 +46,12 @@ def upgrade(
 
 
 def upgrade_file(connection: sqlite3.Connection) -> None:
-    """As :func:`upgrade`, for a run's open file: all of it or nothing."""
+    """Upgrades a run's open file: all of it or nothing."""
     _transact("sqlite://", connection, "BEGIN IMMEDIATE")
 
 
 def upgrade_server(connection: Any, *, lock: str) -> None:
-    """As :func:`upgrade`, for a psycopg connection: all of it or nothing.
+    """Upgrades a server's tables over a psycopg connection: all of it or nothing.
 
     Args:
         connection: In autocommit mode, no transaction open.
@@ -63,10 +65,21 @@ def _transact(url: str, connection: Any, *begin: str) -> None:
         url, creator=lambda: connection, poolclass=StaticPool, pool_reset_on_return=None
     )
     # SQLAlchemy rolls back what is open when it meets a connection: the transaction comes after.
-    with engine.connect() as core, core.begin():
-        for statement in begin:
-            core.exec_driver_sql(statement)
-        upgrade(core)
+    try:
+        with engine.connect() as core, core.begin():
+            for statement in begin:
+                core.exec_driver_sql(statement)
+            upgrade(
+                core,
+                migrations=JOURNAL,
+                metadata=schema.metadata,
+                version_table="alembic_version",
+            )
+    except DBAPIError as error:
+        raise SchemaMismatch(
+            f"an older journal could not be brought up to date: {error.orig}",
+            hint="nothing was changed; the version that wrote it can still read it",
+        ) from error
 
 
 def _escaped(path: Path) -> str:
