@@ -14,6 +14,7 @@ import sys
 import tempfile
 import urllib.parse
 import urllib.request
+import warnings
 from pathlib import Path
 
 LIMIT = 20_000_000
@@ -64,7 +65,9 @@ def index_url() -> str:
                 return found[1]
     try:
         # The standard library of this Python knows where packages are uploaded to.
-        from distutils.config import PyPIRCCommand
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from distutils.config import PyPIRCCommand
     except ImportError:
         raise SystemExit(
             "error: this Python can make no virtual environment and has no pip\n"
