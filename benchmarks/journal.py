@@ -7,8 +7,8 @@
 An *acknowledgement* is one call: intent and outcome, each durable before its worker goes on, with
 requests and answers of about 1 KB. CPU is user + system of this process, the event loop and the
 writer's thread together, less what the same workers cost with a journal that does nothing. A bare
-commit is one row of 1 KB written by a plain loop around sqlite3 with the same settings; rounds of
-both take turns, and the figures are medians.
+commit is one row of 1 KB written by a plain loop around sqlite3 with the same settings, before and
+after the calls it is compared with. Figures are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -180,8 +180,9 @@ async def rounds(options: argparse.Namespace, home: Any, directory: Path) -> dic
                 await journal.close("finished")
         journal = home.create(RunSpec(name="alone"), run_id=f"{number}-alone", wall_s=time.time())
         await alone(journal, first=-ALONE)
-        bare = bare_commits(directory)
+        before = bare_commits(directory)
         one = await alone(journal, first=0)
+        bare = (before + bare_commits(directory)) / 2
         note("bare", bare)
         note("alone", one)
         note("commits", one / bare)
