@@ -85,3 +85,17 @@ def embeddings(body: dict[str, Any]) -> dict[str, Any]:
         "data": [{"object": "embedding", "index": 0, "embedding": vector}],
         "usage": {"prompt_tokens": 3, "total_tokens": 3},
     }
+
+
+def streamed(answer: dict[str, Any]) -> bytes:
+    """A chat completion as server-sent events, a few characters each."""
+    text = answer["choices"][0]["message"]["content"]
+    common = {"id": answer["id"], "object": "chat.completion.chunk", "model": answer["model"]}
+    deltas = [({"content": text[at : at + 5]}, None) for at in range(0, len(text), 5)]
+    events = [
+        common | {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+        for delta, reason in [({"role": "assistant"}, None), *deltas, ({}, "stop")]
+    ]
+    events.append(common | {"choices": [], "usage": answer["usage"]})
+    lines = [f"data: {json.dumps(event)}\n\n" for event in events]
+    return "".join([*lines, "data: [DONE]\n\n"]).encode()

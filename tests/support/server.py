@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from support.answers import chat, embeddings, prompt_of
+from support.answers import chat, embeddings, prompt_of, streamed
 
 TRANSIENT = (
     *("500", "502", "stall", "body_stall", "crawl", "reset", "short_body"),
@@ -139,7 +139,7 @@ class Provider:
         )
         if fault is None:
             line["outcome"] = "served"
-            return _json(whole)
+            return _whole(body, whole)
         line["outcome"] = fault
         return await self._go_wrong(fault, request, line, whole)
 
@@ -191,15 +191,17 @@ class Provider:
             await asyncio.sleep(self.behaviour.stall_s)
         if fault in {"stall", "reset"}:
             return _reset(request)
-        return await self._broken_body(fault, request, json.dumps(whole).encode())
+        return await self._broken_body(fault, request, line["body"], whole)
 
-    async def _broken_body(self, fault: str, request: Any, data: bytes) -> Any:
+    async def _broken_body(self, fault: str, request: Any, body: Any, whole: Any) -> Any:
         from aiohttp import web
 
+        answer = _whole(body, whole)
+        data, kind = answer.body, answer.content_type
         half = len(data) // 2
         if fault == "truncated_json":
-            return web.Response(body=data[:half], content_type="application/json")
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+            return web.Response(body=data[:half], content_type=kind)
+        response = web.StreamResponse(headers={"Content-Type": kind})
         if fault == "duplicate":
             response.enable_chunked_encoding()
             pieces = [data[:half], data[:half], data[half:]]
@@ -249,6 +251,15 @@ def _bad_content(fault: str, whole: dict[str, Any]) -> dict[str, Any]:
         choice["message"]["content"] = text[:-6]
         choice["finish_reason"] = "length"
     return whole
+
+
+def _whole(body: Mapping[str, Any], answer: dict[str, Any]) -> Any:
+    """An answer as it was asked for: in one piece, or as a stream of events."""
+    from aiohttp import web
+
+    if body.get("stream"):
+        return web.Response(body=streamed(answer), content_type="text/event-stream")
+    return _json(answer)
 
 
 def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:

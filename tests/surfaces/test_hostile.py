@@ -5,6 +5,8 @@ is asked again before the time he named.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 
 from support.answers import SCHEMA, text_of, value_of
-from support.program import read_lines, run, write_lines
+from support.program import environment, read_lines, run, write_lines
 from support.server import CONTENT, FAULTS, FORMS, REFUSALS, TRANSIENT, Server, serving
 
 ATTEMPTS = 3
@@ -169,3 +171,53 @@ def test_a_wait_that_nobody_grants_ends_its_own_item_only(tmp_path):
     (failed,) = (line for line in read_lines(tmp_path / "out.jsonl") if line["error"])
     assert failed["error"]["kind"] == "rate_limited"
     assert "1000000000 s" in failed["error"]["message"]
+
+
+STREAMING = """
+import asyncio, json, sys
+import fanwise as fw
+
+async def main():
+    shown = {}
+
+    async def ask(ctx, row):
+        shown[row["id"]] = []
+        on_delta = lambda delta: shown[row["id"]].append((delta.kind, delta.text))
+        return await ctx.call("openai/one", row["text"], on_delta=on_delta)
+
+    rows = [{"id": f"i{n}", "text": f"stream {n} " + "word " * 20} for n in range(40)]
+    timeouts = fw.Timeouts(between_chunks_s=0.6, first_byte_s=0.6)
+    retry = fw.Retry(max_attempts=8, base_s=0.05)
+    how = dict(journal=":memory:", base_url=sys.argv[1], timeouts=timeouts, retry=retry)
+    async with fw.open_run("streams", **how) as run:
+        for outcome in await run.map(ask, rows).collect():
+            print(json.dumps([outcome.item["text"], outcome.value, shown[outcome.item_id]]))
+
+asyncio.run(main())
+"""
+
+
+def test_a_stream_that_breaks_is_begun_anew_and_what_was_shown_of_it_is_void(tmp_path):
+    faults = ["short_body", "truncated_json", "body_stall", "duplicate", "reset", "stall", "500"]
+    with serving(share=0.4, faults=faults, stall_s=20, seed=2) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", STREAMING, server.base_url],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=tmp_path,
+            env=environment(),
+        )
+        broken = sum(line["outcome"] != "served" for line in server.ledger())
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(results) == 40
+    assert broken > 10
+    restarts = 0
+    for text, value, deltas in results:
+        assert value == text_of("one", text)
+        last = max((n for n, (kind, _) in enumerate(deltas) if kind == "restart"), default=-1)
+        assert "".join(piece for _, piece in deltas[last + 1 :]) == value
+        restarts += sum(kind == "restart" for kind, _ in deltas)
+    assert restarts > 3
