@@ -28,6 +28,6 @@ if sys.platform != "win32":
 
 else:
 
-    def allow_descriptors(wanted: int) -> float:
+    def allow_descriptors(wanted: int) -> float:  # noqa: ARG001  (the same face everywhere)
         """Windows sets no such limit for sockets."""
         return math.inf
