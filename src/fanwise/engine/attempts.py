@@ -387,8 +387,9 @@ class Attempts:
 
 
 def _hopeless(failure: Failure) -> bool:
-    """Whether no other call of the pool can fare better: a refused key, or nobody there."""
-    return failure.status == _KEY_REFUSED or failure.kind == "connect"
+    """Whether no other call can fare better: a refused key, nobody there, or no HTTP spoken."""
+    no_http = failure.kind == "protocol" and failure.status is None and not failure.headers
+    return failure.status == _KEY_REFUSED or failure.kind == "connect" or no_http
 
 
 def _wake(pause: asyncio.Future[None]) -> None:
