@@ -1,6 +1,6 @@
 """Whole calls, everything on, against a bare aiohttp worker pool in the same minute.
 
-    python benchmarks/calls.py                 CPU a call, 64 in flight, a server that answers at once
+    python benchmarks/calls.py                 CPU a call: 64 in flight, the server answers at once
     python benchmarks/calls.py --delay-ms 500 --in-flight 1000 --calls 10000
                                                efficiency and latency with many in flight
     python benchmarks/calls.py --alone         one call in flight: what the journal adds to it
@@ -186,8 +186,8 @@ def show(results: dict[str, list[dict[str, float]]], options: argparse.Namespace
         for name, rows in results.items()
     }
     print(
-        f"{options.calls} calls, {options.in_flight} in flight, server delay {options.delay_ms:g} ms, "
-        f"median of {options.rounds} rounds"
+        f"{options.calls} calls, {options.in_flight} in flight, "
+        f"server delay {options.delay_ms:g} ms, median of {options.rounds} rounds"
     )
     print(f"{'':14}{'CPU ms/call':>12}{'wall s':>9}{'p50 ms':>9}{'p99 ms':>9}{'RSS MB':>9}")
     for name, row in medians.items():

@@ -19,13 +19,13 @@ import orjson
 from pydantic import BaseModel
 
 from fanwise.clock import LoopClock
+from fanwise.models.http.transport import HttpReply
 from fanwise.models.identity import content_key, request_json
 from fanwise.models.openai_chat import OpenAIEndpoint
 from fanwise.models.prices import Prices
 from fanwise.models.schemas import Schemas
 from fanwise.models.sse import SseParser
 from fanwise.models.structured import parse
-from fanwise.models.transport import HttpReply
 from fanwise.records import Request, Timeouts, Usage, user
 
 ROUNDS = 7

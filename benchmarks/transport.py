@@ -60,7 +60,7 @@ async def bare_aiohttp(
 
 
 async def ours(stack: AsyncExitStack, options: argparse.Namespace, *, prefer: Any) -> Call:
-    from fanwise.models.transport import HttpRequest, open_transport
+    from fanwise.models.http.transport import HttpRequest, open_transport
 
     transport = open_transport(ca_file=options.ca_file or None, prefer=prefer)
     stack.push_async_callback(transport.aclose)

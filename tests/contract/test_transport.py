@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from fanwise.errors import ConfigError, StateError
-from fanwise.models.transport import HttpRequest, Transport, open_transport
-from fanwise.models.transport_errors import TransportFault
+from fanwise.models.http.errors import TransportFault
+from fanwise.models.http.transport import HttpRequest, Transport, open_transport
 from support.raw_http import Peer, Seen, always, answering, chunked, ok, raw_server, turns
 from support.transports import KINDS, open_kind, post
 

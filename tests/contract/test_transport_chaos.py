@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from fanwise.models.transport import Transport
-from fanwise.models.transport_errors import TransportFault, TransportTimeout
+from fanwise.models.http.errors import TransportFault, TransportTimeout
+from fanwise.models.http.transport import Transport
 from support.raw_http import Peer, chunked, ok, raw_server
 from support.transports import KINDS, open_kind, post
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from fanwise.models.transport import HttpReply, Transport
-from fanwise.models.transport_errors import TransportFault
+from fanwise.models.http.errors import TransportFault
+from fanwise.models.http.transport import HttpReply, Transport
 from support.raw_http import Peer, ok, raw_server
 from support.transports import KINDS, open_kind, post
 

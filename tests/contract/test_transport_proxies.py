@@ -9,8 +9,8 @@ import pytest
 import trustme
 
 from fanwise.errors import ConfigError
-from fanwise.models.transport import Transport, open_transport
-from fanwise.models.transport_errors import TransportFault
+from fanwise.models.http.errors import TransportFault
+from fanwise.models.http.transport import Transport, open_transport
 from support.raw_http import always, answering, chunked, ok, raw_server
 from support.raw_proxy import raw_proxy
 from support.transports import post

@@ -10,10 +10,10 @@ from collections.abc import AsyncGenerator, Iterator
 import pytest
 import pytest_asyncio
 
-from fanwise.models.fast_http import FastTransport
-from fanwise.models.fast_http_socket import HangUpCheck
-from fanwise.models.transport import HttpReply
-from fanwise.models.transport_errors import TransportFault
+from fanwise.models.http.errors import TransportFault
+from fanwise.models.http.fast import FastTransport
+from fanwise.models.http.fast_socket import HangUpCheck
+from fanwise.models.http.transport import HttpReply
 from support.raw_http import Peer, always, ok, raw_server, turns
 from support.transports import KINDS, open_kind, post
 

@@ -13,8 +13,8 @@ import pytest_asyncio
 import trustme
 
 from fanwise.errors import ConfigError
-from fanwise.models.transport import Transport
-from fanwise.models.transport_errors import TransportFault
+from fanwise.models.http.errors import TransportFault
+from fanwise.models.http.transport import Transport
 from support.raw_http import Peer, always, answering, chunked, ok, raw_server, turns
 from support.transports import KINDS, open_kind, post
 

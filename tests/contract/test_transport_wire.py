@@ -12,9 +12,9 @@ import pytest
 import pytest_asyncio
 
 from fanwise.errors import TransportError
-from fanwise.models.fast_http_parser import Bounds
-from fanwise.models.transport import Transport
-from fanwise.models.transport_errors import TransportFault, failure_of
+from fanwise.models.http.errors import TransportFault, failure_of
+from fanwise.models.http.fast_parser import Bounds
+from fanwise.models.http.transport import Transport
 from support.raw_http import Peer, always, answering, chunked, ok, raw_server, turns
 from support.transports import KINDS, open_kind, post
 

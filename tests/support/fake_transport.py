@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from fanwise.models.transport import HttpReply, HttpRequest, TransportStatistics
+from fanwise.models.http.transport import HttpReply, HttpRequest, TransportStatistics
 
 
 def reply(body: Any, *, status: int = 200, **headers: str) -> HttpReply:

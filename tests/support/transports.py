@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanwise.models.aiohttp_transport import AiohttpTransport
-from fanwise.models.fast_http import FastTransport
-from fanwise.models.transport import HttpRequest, Transport
+from fanwise.models.http.aiohttp_transport import AiohttpTransport
+from fanwise.models.http.fast import FastTransport
+from fanwise.models.http.transport import HttpRequest, Transport
 from fanwise.records import Timeouts
 
 KINDS = ("fast", "aiohttp")
@@ -16,7 +16,7 @@ def open_kind(kind: str, **settings: Any) -> Transport:
     """A transport of this kind that takes no notice of the machine's proxies."""
     if kind == "fast":
         return FastTransport(**settings)
-    from fanwise.models.transport_proxies import proxy_rules
+    from fanwise.models.http.proxies import proxy_rules
 
     return AiohttpTransport(proxies=proxy_rules({}), **settings)
 

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 import fanwise as fw
 from fanwise.errors import AttemptTimeout, Overloaded, Rejected, ServerError
+from fanwise.models.http.transport import open_transport
 from fanwise.models.registry import Registry
 from fanwise.models.structured import parse, schema_of
-from fanwise.models.transport import open_transport
 from fanwise.records import Delta, Failure, Request, Response, Timeouts
 
 MODEL = "openai/gpt-4o-mini"

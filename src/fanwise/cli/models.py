@@ -22,9 +22,9 @@ def models(*, home: HomeFlags) -> int:
     A model is written provider/model, such as openai/gpt-4o-mini. Of keys only the names of their
     environment variables are shown. Sends nothing.
     """
+    from fanwise.models.http.transport import open_transport
     from fanwise.models.prices import Prices
     from fanwise.models.registry import Registry
-    from fanwise.models.transport import open_transport
     from fanwise.simulator.profile import named_profiles
 
     listing = Registry(open_transport, env=environment()).listing()

@@ -262,8 +262,8 @@ async def check_models(options: RunOptions) -> None:
     Raises:
         ConfigError: An unknown name, or a key that is missing.
     """
+    from fanwise.models.http.transport import open_transport
     from fanwise.models.registry import Registry
-    from fanwise.models.transport import open_transport
 
     registry = Registry(open_transport, env=environment(options))
     try:

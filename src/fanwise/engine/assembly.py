@@ -18,9 +18,9 @@ from fanwise.engine.run import Parts
 from fanwise.engine.simulated import PROVIDER, Simulated
 from fanwise.limits.settings import Limits
 from fanwise.models.endpoint import Endpoint
+from fanwise.models.http.transport import Transport, open_transport
 from fanwise.models.prices import Prices
 from fanwise.models.registry import Registry
-from fanwise.models.transport import Transport, open_transport
 from fanwise.progress.live import Progress
 from fanwise.progress.words import LimitFacts
 

@@ -15,8 +15,8 @@ from fanwise.records import Json, Request
 
 if TYPE_CHECKING:
     from fanwise.models.endpoint import Endpoint
+    from fanwise.models.http.transport import Transport
     from fanwise.models.rules import Rules
-    from fanwise.models.transport import Transport
     from fanwise.simulator.profile import SimProfile
     from fanwise.simulator.provider import SimulatedProvider
 

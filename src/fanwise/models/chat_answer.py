@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import orjson
 
+from fanwise.models.http.transport import HttpReply
 from fanwise.models.refusals import error_in_answer, refused_by_status, unusable_answer
-from fanwise.models.transport import HttpReply
 from fanwise.records import NO_USAGE, Failure, Response, Usage
 
 FILTERED = "the provider's content filter stopped the answer"

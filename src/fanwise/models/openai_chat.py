@@ -13,12 +13,12 @@ from fanwise.models.chat_answer import read_answer
 from fanwise.models.chat_body import encode_chat, encode_schema
 from fanwise.models.chat_stream import ChatStream
 from fanwise.models.endpoint import OnToken, unusable
+from fanwise.models.http.errors import TransportFault, TransportTimeout, failure_of
+from fanwise.models.http.transport import HttpReply, HttpRequest, HttpStream, Transport
 from fanwise.models.identity import not_json
 from fanwise.models.names import endpoint_path
 from fanwise.models.refusals import refused_by_status
 from fanwise.models.sse import EventTooLarge, ServerEvent, SseParser
-from fanwise.models.transport import HttpReply, HttpRequest, HttpStream, Transport
-from fanwise.models.transport_errors import TransportFault, TransportTimeout, failure_of
 from fanwise.records import Failure, Request, Response, Schema, Timeouts
 
 _PATH = re.compile(r"[A-Za-z0-9._~:-]+(/[A-Za-z0-9._~:-]+)*")

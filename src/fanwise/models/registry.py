@@ -25,7 +25,7 @@ from fanwise.models.rules import RULES_MODEL, Rules, RulesEndpoint
 from fanwise.records import NOTHING, Request, Response
 
 if TYPE_CHECKING:
-    from fanwise.models.transport import Transport
+    from fanwise.models.http.transport import Transport
 
 SIM = "sim"
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanwise.clock import LoopClock
+from fanwise.models.http.errors import TransportFault, TransportTimeout
 from fanwise.models.openai_chat import OpenAIEndpoint
-from fanwise.models.transport_errors import TransportFault, TransportTimeout
 from fanwise.records import Failure, Request, Response, Timeouts, Usage, user
 from fanwise.testing.virtual import run_virtual
 from support.fake_transport import FakeTransport, reply

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fanwise.models.descriptors import allow_descriptors
+from fanwise.models.http.descriptors import allow_descriptors
 
 resource = pytest.importorskip("resource")
 FILES = resource.RLIMIT_NOFILE

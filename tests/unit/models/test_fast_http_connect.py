@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from fanwise.models.fast_http_connect import Dialer
-from fanwise.models.fast_http_request import target_of
-from fanwise.models.transport_errors import TransportFault
+from fanwise.models.http.errors import TransportFault
+from fanwise.models.http.fast_connect import Dialer
+from fanwise.models.http.fast_request import target_of
 from fanwise.records import Timeouts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 
-from fanwise.models.fast_http_deadlines import Deadlines
+from fanwise.models.http.fast_deadlines import Deadlines
 from fanwise.records import Timeouts
 from fanwise.testing.virtual import run_virtual
 

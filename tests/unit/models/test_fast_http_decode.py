@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanwise.models.fast_http_decode import Decoder, UndecodableError, coding_of, decode
+from fanwise.models.http.fast_decode import Decoder, UndecodableError, coding_of, decode
 
 TEXT = b"the same words again and again " * 40
 

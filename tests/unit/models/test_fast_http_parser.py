@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fanwise.models.fast_http_parser import AnswerParser, Bounds, UnusableAnswer
+from fanwise.models.http.fast_parser import AnswerParser, Bounds, UnusableAnswer
 
 BODY = b'{"choices": [{"text": "caf\xc3\xa9"}]}'
 LENGTH = (

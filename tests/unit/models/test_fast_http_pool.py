@@ -6,8 +6,8 @@ import asyncio
 import math
 from typing import cast
 
-from fanwise.models.fast_http_pool import Pool
-from fanwise.models.fast_http_protocol import Connection
+from fanwise.models.http.fast_pool import Pool
+from fanwise.models.http.fast_protocol import Connection
 from fanwise.testing.virtual import run_virtual
 
 

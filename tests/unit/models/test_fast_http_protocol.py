@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from fanwise.models.fast_http_parser import Bounds
-from fanwise.models.fast_http_protocol import UPLOAD_BYTES, Connection, StaleConnectionError
-from fanwise.models.fast_http_stream import StreamBody
-from fanwise.models.transport import HttpReply
-from fanwise.models.transport_errors import TransportFault, TransportTimeout
+from fanwise.models.http.errors import TransportFault, TransportTimeout
+from fanwise.models.http.fast_parser import Bounds
+from fanwise.models.http.fast_protocol import UPLOAD_BYTES, Connection, StaleConnectionError
+from fanwise.models.http.fast_stream import StreamBody
+from fanwise.models.http.transport import HttpReply
 from fanwise.records import Timeouts
 from fanwise.testing.virtual import run_virtual
 
@@ -302,7 +302,7 @@ def test_only_a_kept_connection_without_a_byte_of_an_answer_is_called_stale(
 
     async def main() -> None:
         monkeypatch.setattr(
-            "fanwise.models.fast_http_protocol.proves_unheard", lambda _, sent_bytes: True
+            "fanwise.models.http.fast_protocol.proves_unheard", lambda _, sent_bytes: True
         )
         bench = Bench()
         for _ in range(exchanges - 1):

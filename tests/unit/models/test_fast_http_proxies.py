@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fanwise.errors import ConfigError
-from fanwise.models.transport_proxies import proxy_for, proxy_rules
+from fanwise.models.http.proxies import proxy_for, proxy_rules
 
 
 def named(url: str, **environ: str) -> str | None:

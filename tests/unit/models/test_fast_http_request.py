@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fanwise import __version__
 from fanwise.errors import ConfigError
-from fanwise.models.fast_http_request import request_head, target_of
+from fanwise.models.http.fast_request import request_head, target_of
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 import trustme
 
-from fanwise.models.fast_http_protocol import Connection
-from fanwise.models.fast_http_tls import TlsLayer
+from fanwise.models.http.fast_protocol import Connection
+from fanwise.models.http.fast_tls import TlsLayer
 from fanwise.testing.virtual import run_virtual
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from fanwise.clock import LoopClock
 from fanwise.errors import PlanError
+from fanwise.models.http.errors import TransportFault, TransportTimeout
 from fanwise.models.openai_chat import OpenAIEndpoint, join_url
-from fanwise.models.transport_errors import TransportFault, TransportTimeout
 from fanwise.records import Failure, Message, Request, Schema, Timeouts, system, user
 from support.fake_transport import FakeTransport, reply
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from fanwise.models.fast_http_decode import UndecodableError, coding_of, decode
+from fanwise.models.http.fast_decode import UndecodableError, coding_of, decode
 from fanwise.records import NOTHING
 
 # Servers send some dozens of header names; a hostile one that invents names fills no memory.

@@ -13,13 +13,13 @@ import re
 from collections.abc import Callable
 from typing import cast
 
-from fanwise.models.fast_http_deadlines import Deadlines
-from fanwise.models.fast_http_faults import broken_off, closed_under_way, unusable_answer
-from fanwise.models.fast_http_parser import AnswerParser, Bounds, UnusableAnswer
-from fanwise.models.fast_http_socket import HangUpCheck, proves_unheard
-from fanwise.models.fast_http_stream import StreamBody
-from fanwise.models.transport import HttpReply
-from fanwise.models.transport_errors import TransportFault, timed_out
+from fanwise.models.http.errors import TransportFault, timed_out
+from fanwise.models.http.fast_deadlines import Deadlines
+from fanwise.models.http.fast_faults import broken_off, closed_under_way, unusable_answer
+from fanwise.models.http.fast_parser import AnswerParser, Bounds, UnusableAnswer
+from fanwise.models.http.fast_socket import HangUpCheck, proves_unheard
+from fanwise.models.http.fast_stream import StreamBody
+from fanwise.models.http.transport import HttpReply
 from fanwise.records import Phase, Timeouts
 
 # Requests up to this size are handed over at once, larger ones as the server reads them.

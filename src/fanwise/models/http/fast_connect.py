@@ -12,12 +12,12 @@ from typing import Any, TypeAlias
 
 from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]
 
-from fanwise.models.fast_http_protocol import Connection
-from fanwise.models.fast_http_request import Target
-from fanwise.models.fast_http_socket import new_buffer, shared_buffer
-from fanwise.models.fast_http_tls import TlsLayer
-from fanwise.models.transport_errors import TransportTimeout, connect_fault, timed_out
-from fanwise.models.transport_tls import tls_context
+from fanwise.models.http.errors import TransportTimeout, connect_fault, timed_out
+from fanwise.models.http.fast_protocol import Connection
+from fanwise.models.http.fast_request import Target
+from fanwise.models.http.fast_socket import new_buffer, shared_buffer
+from fanwise.models.http.fast_tls import TlsLayer
+from fanwise.models.http.tls import tls_context
 from fanwise.records import Timeouts
 
 _Addresses: TypeAlias = "Sequence[tuple[Any, ...]]"

@@ -8,15 +8,15 @@ from contextlib import AbstractAsyncContextManager
 from types import CoroutineType
 from typing import Any
 
-from fanwise.models.fast_http import FastTransport
-from fanwise.models.transport import (
+from fanwise.models.http.fast import FastTransport
+from fanwise.models.http.proxies import proxy_for, proxy_rules
+from fanwise.models.http.transport import (
     HttpReply,
     HttpRequest,
     HttpStream,
     Transport,
     TransportStatistics,
 )
-from fanwise.models.transport_proxies import proxy_for, proxy_rules
 
 _MOST_URLS = 1024
 
@@ -67,6 +67,6 @@ class RoutingTransport:
 
     def _open_proxied(self) -> Transport:
         # Imported where it is needed: it costs a third of a second.
-        from fanwise.models.aiohttp_transport import AiohttpTransport
+        from fanwise.models.http.aiohttp_transport import AiohttpTransport
 
         return AiohttpTransport(ca_file=self._ca_file, proxies=self._rules)

@@ -13,7 +13,7 @@ import asyncio
 import ssl
 from typing import Any, cast
 
-from fanwise.models.fast_http_protocol import Connection
+from fanwise.models.http.fast_protocol import Connection
 
 
 class TlsLayer(asyncio.BufferedProtocol):

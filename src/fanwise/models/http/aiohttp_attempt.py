@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import aiohttp
 
-from fanwise.models.aiohttp_errors import fault_of
-from fanwise.models.transport_errors import TransportTimeout, timed_out
+from fanwise.models.http.aiohttp_errors import fault_of
+from fanwise.models.http.errors import TransportTimeout, timed_out
 from fanwise.records import NOTHING, Phase, Timeouts
 
 T = TypeVar("T")

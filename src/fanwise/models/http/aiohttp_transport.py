@@ -14,15 +14,15 @@ import aiohttp
 from yarl import URL
 
 from fanwise.errors import StateError
-from fanwise.models.aiohttp_attempt import AiohttpAttempt
-from fanwise.models.aiohttp_errors import fault_of
-from fanwise.models.fast_http_decode import Decoder, UndecodableError, coding_of
-from fanwise.models.fast_http_parser import Bounds, UnusableAnswer, head_too_large, too_large
-from fanwise.models.fast_http_request import Target, request_head, target_of
-from fanwise.models.transport import HttpReply, HttpRequest, HttpStream, TransportStatistics
-from fanwise.models.transport_errors import TransportFault
-from fanwise.models.transport_proxies import ProxyRules, proxy_for, proxy_rules
-from fanwise.models.transport_tls import tls_context
+from fanwise.models.http.aiohttp_attempt import AiohttpAttempt
+from fanwise.models.http.aiohttp_errors import fault_of
+from fanwise.models.http.errors import TransportFault
+from fanwise.models.http.fast_decode import Decoder, UndecodableError, coding_of
+from fanwise.models.http.fast_parser import Bounds, UnusableAnswer, head_too_large, too_large
+from fanwise.models.http.fast_request import Target, request_head, target_of
+from fanwise.models.http.proxies import ProxyRules, proxy_for, proxy_rules
+from fanwise.models.http.tls import tls_context
+from fanwise.models.http.transport import HttpReply, HttpRequest, HttpStream, TransportStatistics
 
 _DEFAULT_BOUNDS = Bounds()
 # aiohttp warns of larger bodies handed over as bytes; a file it sends piece by piece.
@@ -201,7 +201,7 @@ class AiohttpTransport:
 
 
 class AiohttpStream:
-    """A streamed answer (:class:`fanwise.models.transport.HttpStream`)."""
+    """A streamed answer (:class:`fanwise.models.http.transport.HttpStream`)."""
 
     __slots__ = (
         "_attempt",

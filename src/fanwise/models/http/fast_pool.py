@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from fanwise.models.fast_http_protocol import Connection
+from fanwise.models.http.fast_protocol import Connection
 
 # What a server says it keeps a connection for is cut by this much, for the way of the request.
 _MARGIN_S = 1.0

@@ -1,7 +1,7 @@
 """HTTP as the dialects need it: one request, one answer, whole or streamed.
 
-Two implementations stand behind the protocol: :mod:`fanwise.models.fast_http` for the hot path,
-:mod:`fanwise.models.aiohttp_transport` where a proxy stands between.
+Two implementations stand behind the protocol: :mod:`fanwise.models.http.fast` for the hot path,
+:mod:`fanwise.models.http.aiohttp_transport` where a proxy stands between.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ class TransportStatistics:
 class Transport(Protocol):
     """Sends requests over kept connections, from one event loop.
 
-    Both ways of asking raise :class:`fanwise.models.transport_errors.TransportFault` and
-    :class:`~fanwise.models.transport_errors.TransportTimeout`, which say whether the server may
+    Both ways of asking raise :class:`fanwise.models.http.errors.TransportFault` and
+    :class:`~fanwise.models.http.errors.TransportTimeout`, which say whether the server may
     have read the request, and :class:`fanwise.errors.ConfigError` for a request that cannot be
     sent. Cancelled at any moment, they close the connection at once. Neither retries a request
     that a server may have read: that is the retry layer's to decide.
@@ -174,15 +174,15 @@ def open_transport(
     """
     # Imported where they are needed: aiohttp alone costs a third of a second.
     if prefer == "aiohttp":
-        from fanwise.models.aiohttp_transport import AiohttpTransport
+        from fanwise.models.http.aiohttp_transport import AiohttpTransport
 
         return AiohttpTransport(ca_file=ca_file)
     if prefer == "fast":
-        from fanwise.models.fast_http import FastTransport
+        from fanwise.models.http.fast import FastTransport
 
         return FastTransport(ca_file=ca_file)
     if prefer is None:
-        from fanwise.models.transport_routing import RoutingTransport
+        from fanwise.models.http.routing import RoutingTransport
 
         return RoutingTransport(ca_file=ca_file)
     raise ConfigError(f"there is no transport {prefer!r}", hint="take 'fast' or 'aiohttp'")

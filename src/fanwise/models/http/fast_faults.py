@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fanwise.models.fast_http_parser import AnswerParser, UnusableAnswer
-from fanwise.models.transport_errors import FaultKind, TransportFault
+from fanwise.models.http.errors import FaultKind, TransportFault
+from fanwise.models.http.fast_parser import AnswerParser, UnusableAnswer
 from fanwise.records import Phase
 
 

@@ -6,9 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 
-from fanwise.models.fast_http_decode import Decoder, UndecodableError
-from fanwise.models.fast_http_parser import UnusableAnswer, too_large
-from fanwise.models.transport import HttpReply
+from fanwise.models.http.fast_decode import Decoder, UndecodableError
+from fanwise.models.http.fast_parser import UnusableAnswer, too_large
+from fanwise.models.http.transport import HttpReply
 
 # The socket is left unread while more than this waits for the reader.
 _HIGH_BYTES = 256 * 1024
@@ -127,7 +127,7 @@ class StreamBody:
 
 
 class FastStream:
-    """A streamed answer, as its reader sees it (:class:`fanwise.models.transport.HttpStream`)."""
+    """A streamed answer, as its reader sees it: an :class:`HttpStream` of the transport."""
 
     __slots__ = ("_body", "_head")
 

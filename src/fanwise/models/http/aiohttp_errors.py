@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from fanwise.models.transport_errors import TransportFault, connect_fault
+from fanwise.models.http.errors import TransportFault, connect_fault
 from fanwise.records import Phase
 
 

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from fanwise.errors import StateError
-from fanwise.models.fast_http_connect import Dialer
-from fanwise.models.fast_http_parser import Bounds
-from fanwise.models.fast_http_pool import Pool
-from fanwise.models.fast_http_protocol import UPLOAD_BYTES, Connection, StaleConnectionError
-from fanwise.models.fast_http_request import Target, request_head, target_of
-from fanwise.models.fast_http_socket import new_buffer, shared_buffer
-from fanwise.models.fast_http_stream import FastStream, StreamBody
-from fanwise.models.transport import HttpReply, HttpRequest, HttpStream, TransportStatistics
-from fanwise.models.transport_errors import connect_fault
+from fanwise.models.http.errors import connect_fault
+from fanwise.models.http.fast_connect import Dialer
+from fanwise.models.http.fast_parser import Bounds
+from fanwise.models.http.fast_pool import Pool
+from fanwise.models.http.fast_protocol import UPLOAD_BYTES, Connection, StaleConnectionError
+from fanwise.models.http.fast_request import Target, request_head, target_of
+from fanwise.models.http.fast_socket import new_buffer, shared_buffer
+from fanwise.models.http.fast_stream import FastStream, StreamBody
+from fanwise.models.http.transport import HttpReply, HttpRequest, HttpStream, TransportStatistics
 from fanwise.records import Timeouts
 
 _DEFAULT_BOUNDS = Bounds()
