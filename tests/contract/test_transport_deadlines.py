@@ -236,20 +236,20 @@ async def test_infinite_deadlines_are_none(transport: Transport) -> None:
 
 
 async def test_deadlines_count_for_each_call_anew(transport: Transport) -> None:
-    """A kept connection forgets the deadlines of the calls before."""
+    """A kept connection forgets the deadlines of the calls before, longer and shorter ones."""
 
     async def behave(peer: Peer) -> None:
-        while True:
-            request = await peer.request()
+        while (request := await peer.request()).body != b"never":
             await asyncio.sleep(SHORT_S * 2 if request.body == b"slow" else 0)
             await peer.say(ok(request.body))
+        await peer.until_closed()
 
     async with raw_server(behave) as server:
         for body, deadline_s in [(b"fast", 5.0), (b"slow", 10.0), (b"fast", 2.0)]:
             request = post(server.url(), body, first_byte_s=deadline_s, attempt_s=deadline_s)
             assert (await transport.send(request)).body == body
         with pytest.raises(TransportTimeout):
-            await transport.send(post(server.url(), b"slow", first_byte_s=SHORT_S))
+            await transport.send(post(server.url(), b"never", first_byte_s=SHORT_S))
     assert len(server.peers) == 1
 
 
