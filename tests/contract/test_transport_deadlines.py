@@ -13,7 +13,7 @@ import pytest_asyncio
 from fanwise.errors import AttemptTimeout
 from fanwise.models.http.errors import TransportFault, TransportTimeout, failure_of
 from fanwise.models.http.transport import Transport
-from support.raw_http import Peer, always, chunked, ok, raw_server
+from support.raw_http import Peer, always, chunked, ok, raw_server, turns
 from support.transports import KINDS, open_kind, post
 
 SHORT_S = 0.05
@@ -135,8 +135,9 @@ async def test_the_first_byte_deadline(transport: Transport) -> None:
     async with raw_server(says(b"")) as server:
         with pytest.raises(TransportTimeout) as caught:
             await transport.send(post(server.url(), first_byte_s=SHORT_S))
+        peer = await server.peer(0)
         async with asyncio.timeout(1):
-            await server.peers[0].closed.wait()
+            await peer.closed.wait()
     error = caught.value
     assert isinstance(error, AttemptTimeout)
     assert (error.phase, error.maybe_sent) == ("first_byte", True)
@@ -181,7 +182,14 @@ async def test_the_deadline_of_the_attempt_ends_an_answer_that_drips(transport: 
 
 
 async def test_the_deadline_of_the_attempt_before_any_answer(transport: Transport) -> None:
-    async with raw_server(says(b"")) as server:
+    async def behave(peer: Peer) -> None:
+        await peer.request()
+        await peer.say(ok(b"1"))
+        await peer.request()
+        await peer.until_closed()
+
+    async with raw_server(behave) as server:
+        await transport.send(post(server.url()))
         with pytest.raises(TransportTimeout) as caught:
             await transport.send(post(server.url(), attempt_s=SHORT_S))
     assert (caught.value.phase, caught.value.maybe_sent) == ("attempt", True)
@@ -218,9 +226,10 @@ async def test_the_connect_deadline_covers_the_tls_handshake(transport: Transpor
         with pytest.raises(TransportTimeout) as caught:
             await transport.send(post(url, connect_s=SHORT_S))
         assert (caught.value.phase, caught.value.maybe_sent) == ("connect", False)
-        peer = await server.peer(0)
+        await turns(50)
         async with asyncio.timeout(1):
-            await peer.closed.wait()
+            for peer in server.peers:  # none, where the machine was too busy to connect in time
+                await peer.closed.wait()
 
 
 async def test_infinite_deadlines_are_none(transport: Transport) -> None:
