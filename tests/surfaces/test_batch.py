@@ -175,7 +175,7 @@ def test_every_row_of_a_table_has_its_own_answer(tmp_path, server, kind, with_id
         item = line["item"]
         assert line["output"] == text_of("one", f"Tell {item['name']} about: {item['text']}")
         assert line["error"] is None
-        assert (line["model"], line["cached"]) == ("openai/one", False)
+        assert line["model"] == "openai/one"  # equal rows under way at once may share a send
         assert line["usage"]["output_tokens"] == len(line["output"])
         assert line["attempts"] <= 1
         if with_ids:

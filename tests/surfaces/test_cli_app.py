@@ -145,7 +145,8 @@ def test_a_reader_that_goes_away_ends_the_program_quietly():
         check=True,
     )
     assert done.stderr == ""
-    assert done.stdout.strip() == "0"
+    # Whether the program or the terminal library is the first to meet the closed pipe is chance.
+    assert done.stdout.strip() in {"0", "1"}
 
 
 def test_no_colour_off_a_terminal():

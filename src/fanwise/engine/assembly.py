@@ -24,6 +24,8 @@ from fanwise.models.registry import Registry
 from fanwise.progress.live import Progress
 from fanwise.progress.words import LimitFacts
 
+_SPARE = 10  # workers that go on while all the others hold items back
+
 if TYPE_CHECKING:
     from fanwise.engine.opening import OpenRun
     from fanwise.journal.home import Home
@@ -49,7 +51,7 @@ def assemble(
     recognition = Recognition(
         finished=_finished_ids(home, journal),
         accept_changes=options.accept_changes,
-        patience=int(min(2 * options.limits.concurrency, pools.max_workers() / 2)),
+        patience=pools.max_workers() - _SPARE,
     )
     attempts = Attempts(
         journal=journal,

@@ -49,7 +49,7 @@ class Simulated:
         self._transport = transport
         self._clock = clock
         self._providers: dict[str, SimulatedProvider] = {}
-        self._starting = asyncio.Lock()
+        self._starting: dict[str, asyncio.Future[None]] = {}
         self._stack = AsyncExitStack()
 
     async def ready_for(self, request: Request, rules: Rules | None) -> None:
@@ -61,9 +61,22 @@ class Simulated:
             self._rules[request.schema.name] = rules
         name = split_model(model)[1]
         if name not in self._providers:
-            async with self._starting:
-                if name not in self._providers:
-                    self._providers[name] = await self._start(name)
+            await self._started(name)
+
+    async def _started(self, name: str) -> None:
+        """Waits for the one start of a provider; whoever waits goes on in the order of arrival."""
+        starting = self._starting.get(name)
+        if starting is not None:
+            await asyncio.shield(starting)
+            return
+        starting = self._starting[name] = asyncio.get_running_loop().create_future()
+        try:
+            self._providers[name] = await self._start(name)
+        except BaseException:
+            del self._starting[name]
+            starting.cancel()
+            raise
+        starting.set_result(None)
 
     async def _start(self, name: str) -> SimulatedProvider:
         from fanwise.simulator.provider import SimulatedProvider
