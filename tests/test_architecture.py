@@ -28,6 +28,12 @@ def test_the_public_face_is_small_and_every_name_of_it_is_described() -> None:
     assert set(fanwise.__all__) <= set(dir(fanwise))
 
 
+def test_the_names_for_annotations_are_described_too() -> None:
+    for name in fanwise.types.__all__:
+        assert inspect.getdoc(getattr(fanwise.types, name)), f"fanwise.types.{name} has none"
+    assert not set(fanwise.types.__all__) & set(fanwise.__all__)
+
+
 def test_an_unknown_public_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'gather'"):
         fanwise.gather  # type: ignore[attr-defined]  # noqa: B018

@@ -19,55 +19,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fanwise import documents, errors
+    from fanwise import documents, errors, types
     from fanwise.engine.context import Context
-    from fanwise.engine.mapping import Map
     from fanwise.engine.opening import OpenRun as open_run  # noqa: N813 - it is used as a verb
     from fanwise.engine.plain import map  # noqa: A004 - it is what the builtin does, at once
-    from fanwise.engine.planning import Plan, plan
+    from fanwise.engine.planning import plan
     from fanwise.engine.run import Run
     from fanwise.journal.home import open_home
     from fanwise.journal.store import Store
     from fanwise.limits.settings import Limits
-    from fanwise.progress.live import Snapshot
-    from fanwise.progress.report import Report
     from fanwise.records import (
-        Delta,
-        Message,
         Outcome,
         Request,
         Response,
-        Schema,
-        Timeouts,
-        Usage,
         assistant,
         system,
         user,
     )
     from fanwise.retry.policy import Retry
-    from fanwise.simulator.profile import SimProfile
 
 __version__ = "0.1.0"
 
 _PLACES = {
     "Context": "engine.context",
-    "Delta": "records",
     "Limits": "limits.settings",
-    "Map": "engine.mapping",
-    "Message": "records",
     "Outcome": "records",
-    "Plan": "engine.planning",
-    "Report": "progress.report",
     "Request": "records",
     "Response": "records",
     "Retry": "retry.policy",
     "Run": "engine.run",
-    "Schema": "records",
-    "SimProfile": "simulator.profile",
-    "Snapshot": "progress.live",
     "Store": "journal.store",
-    "Timeouts": "records",
-    "Usage": "records",
     "assistant": "records",
     "documents": "",
     "errors": "",
@@ -76,29 +57,20 @@ _PLACES = {
     "open_run": "engine.opening",
     "plan": "engine.planning",
     "system": "records",
+    "types": "",
     "user": "records",
 }
 _RENAMED = {"open_run": "OpenRun"}
 
 __all__ = [
     "Context",
-    "Delta",
     "Limits",
-    "Map",
-    "Message",
     "Outcome",
-    "Plan",
-    "Report",
     "Request",
     "Response",
     "Retry",
     "Run",
-    "Schema",
-    "SimProfile",
-    "Snapshot",
     "Store",
-    "Timeouts",
-    "Usage",
     "assistant",
     "documents",
     "errors",
@@ -107,6 +79,7 @@ __all__ = [
     "open_run",
     "plan",
     "system",
+    "types",
     "user",
 ]
 

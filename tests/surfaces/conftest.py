@@ -113,7 +113,9 @@ async def echo(request: fw.Request) -> fw.Response:
     text = str(request.messages[-1].content)
     if "bad" in text:
         raise fw.errors.Rejected("the model takes no bad words", hint="be polite", status=400)
-    return fw.Response(text=f"you said {text}", usage=fw.Usage(input_tokens=4, output_tokens=3))
+    return fw.Response(
+        text=f"you said {text}", usage=fw.types.Usage(input_tokens=4, output_tokens=3)
+    )
 
 
 async def run_of_words(

@@ -186,7 +186,7 @@ async def main():
         return await ctx.call("openai/one", row["text"], on_delta=on_delta)
 
     rows = [{"id": f"i{n}", "text": f"stream {n} " + "word " * 20} for n in range(40)]
-    timeouts = fw.Timeouts(between_chunks_s=0.6, first_byte_s=0.6)
+    timeouts = fw.types.Timeouts(between_chunks_s=0.6, first_byte_s=0.6)
     retry = fw.Retry(max_attempts=8, base_s=0.05)
     how = dict(journal=":memory:", base_url=sys.argv[1], timeouts=timeouts, retry=retry)
     async with fw.open_run("streams", **how) as run:

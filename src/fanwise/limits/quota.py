@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 from fanwise.errors import ConfigError
-from fanwise.records import Cost, Usage
-
-Dimension: TypeAlias = Literal["requests", "tokens", "input_tokens", "output_tokens"]
+from fanwise.records import Cost, Dimension, Usage
 
 UNUSED = -math.inf
 """The arrival time of a quota from which nothing was taken yet."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fanwise.errors import ConfigError
-from fanwise.limits.quota import Dimension, Quota, check_burst
+from fanwise.limits.quota import Quota, check_burst
+from fanwise.records import Dimension
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

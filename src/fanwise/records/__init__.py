@@ -35,7 +35,7 @@ from fanwise.records.requests import (
     system,
     user,
 )
-from fanwise.records.verdicts import Cause, Cost, Verdict, VerdictKind
+from fanwise.records.verdicts import Cause, Cost, Dimension, StatedLimit, Verdict, VerdictKind
 
 __all__ = [
     "NOTHING",
@@ -49,6 +49,7 @@ __all__ = [
     "Cost",
     "Counters",
     "Delta",
+    "Dimension",
     "ErrorInfo",
     "Event",
     "Failure",
@@ -67,6 +68,7 @@ __all__ = [
     "RunStatus",
     "Schema",
     "SessionRecord",
+    "StatedLimit",
     "Timeouts",
     "Usage",
     "Verdict",

@@ -110,7 +110,7 @@ async def plan(
     after: float | str | date | None = None,
     limit: int | None = None,
     parameters: Mapping[str, Json] = NOTHING,
-) -> fw.Plan:
+) -> fw.types.Plan:
     """What a scan of the whole source would ask for, known conversations included.
 
     Takes fields of :class:`ScanJob` by their names. Returns calls, tokens and cost; sends and

@@ -1,0 +1,58 @@
+"""What functions of the library take and return, for annotations and for options beside the usual.
+
+The everyday names (``fw.Run``, ``fw.Outcome``, ``fw.Limits`` …) stand in :mod:`fanwise` itself;
+these are the ones that most programs never write down. Loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fanwise.engine.mapping import Map
+    from fanwise.engine.planning import Plan
+    from fanwise.progress.live import Snapshot
+    from fanwise.progress.report import Report
+    from fanwise.records import Delta, Message, Schema, StatedLimit, Timeouts, Usage
+    from fanwise.simulator.profile import SimProfile
+
+_PLACES = {
+    "Delta": "records",
+    "Map": "engine.mapping",
+    "Message": "records",
+    "Plan": "engine.planning",
+    "Report": "progress.report",
+    "Schema": "records",
+    "SimProfile": "simulator.profile",
+    "Snapshot": "progress.live",
+    "StatedLimit": "records",
+    "Timeouts": "records",
+    "Usage": "records",
+}
+
+__all__ = [
+    "Delta",
+    "Map",
+    "Message",
+    "Plan",
+    "Report",
+    "Schema",
+    "SimProfile",
+    "Snapshot",
+    "StatedLimit",
+    "Timeouts",
+    "Usage",
+]
+
+
+def __getattr__(name: str) -> Any:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module 'fanwise.types' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"fanwise.{place}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
