@@ -22,6 +22,8 @@ FanwiseError                 code (stable), hint (how to mend it)
 │   ├ SchemaMismatch         written by a newer Fanwise
 │   ├ CorruptRecord          a record that cannot be read
 │   └ JournalUnavailable     disk full, I/O error, database unreachable
+├ AllFailed                  no operation of a race or candidate of a fallback succeeded
+├ OperationCancelled         an operation ended as cancelled although nobody cancelled it
 └ RunAborted                 the run ended early; carries the partial report
 
 An item's failure is data (:class:`fanwise.Outcome`); an exception is for misuse and for the
@@ -33,6 +35,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fanwise.records import Usage
 
 
@@ -254,6 +258,30 @@ class JournalUnavailable(JournalError):
     """Disk full, I/O error, locked file or unreachable database. What was durable stays so."""
 
     code = "journal_unavailable"
+
+
+class AllFailed(FanwiseError):
+    """No operation of a race, or no candidate of a fallback, succeeded.
+
+    Args:
+        message: What was tried.
+        hint: How to mend it.
+        errors: Why each one failed, by its name, in the order in which they failed.
+    """
+
+    code = "all_failed"
+
+    def __init__(
+        self, message: str, *, hint: str = "", errors: Mapping[str, Exception] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.errors: Mapping[str, Exception] = dict(errors or {})
+
+
+class OperationCancelled(FanwiseError):
+    """An operation ended as cancelled although nobody cancelled it: something it awaited was."""
+
+    code = "operation_cancelled"
 
 
 class RunAborted(FanwiseError):
