@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, Generic
 
 from fanwise.records.answers import NO_USAGE, Usage
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    # ``Outcome`` alone is ``Outcome[Any]``; the standard library has no such default before 3.13.
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Generic[T]):
     """How one item ended: a value, or the error that stands in its place.
 
     Args:
         item_id: The item's id.
         ok: Whether ``value`` counts.
-        value: What the item's function returned.
+        value: What the item's function returned; ``Outcome[T]`` names its type.
         error: The exception, where it failed.
         item: The item itself.
         attempts: Sends over all of its calls.
@@ -30,7 +41,8 @@ class Outcome:
 
     item_id: str
     ok: bool
-    value: Any = None
+    # Without one, no value counts: a failed item's is ``None`` whatever the function returns.
+    value: T = None  # pyright: ignore[reportAssignmentType]
     error: BaseException | None = None
     item: Any = None
     attempts: int = 0
@@ -40,3 +52,7 @@ class Outcome:
     service_s: float = 0.0
     cached: bool = False
     position: int = 0
+
+    if not TYPE_CHECKING:
+        # typing's own alias cannot make an object that is frozen and slotted at once.
+        __class_getitem__ = classmethod(GenericAlias)
