@@ -215,7 +215,8 @@ class Attempts:
             else classify(reply, wall_s=clock.wall(), retry_on=self._retry.retry_on)
         )
         usage = reply.usage if served else NO_USAGE
-        permit.settle(verdict, usage=usage, headers=reply.headers)
+        counted = call.target.counted(call.request, usage) if served else usage
+        permit.settle(verdict, usage=counted, headers=reply.headers)
         self._note(call, course, verdict, Sent(permit, sent_at, reply.status))
         if served:
             course.usage = course.usage + usage

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from fanwise.errors import CallError, ConfigError
 from fanwise.limits.estimate import TokenEstimator
 from fanwise.limits.limiter import Limiter
+from fanwise.limits.profiles.known import profile_of
+from fanwise.limits.profiles.stated import StatedReader
 from fanwise.limits.settings import Limits
 from fanwise.models.rules import RULES_MODEL, Rules, RulesEndpoint
 from fanwise.records import Cause, Cost, Request, Usage
@@ -40,15 +42,22 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A model that can be called: its endpoint, its pool, and its token estimates."""
+    """A model that can be called: its endpoint, its pool, its token estimates, and what reads its
+    answers' statements of limits.
+    """
 
     endpoint: Endpoint
     pool: Pool
     estimator: TokenEstimator | None
+    stated: StatedReader
 
     def cost(self, request: Request) -> Cost:
         """What a request takes from the quotas."""
         return self.estimator.estimate(request) if self.estimator else _ONE_REQUEST
+
+    def counted(self, request: Request, usage: Usage) -> Usage:
+        """What a served request has taken from the quotas, as its provider counts."""
+        return self.estimator.counted(request, usage) if self.estimator else usage
 
     def learn(self, request: Request, usage: Usage) -> None:
         """Takes the tokens that were really used into the estimates."""
@@ -116,8 +125,12 @@ class Pools:
             limiter.on_room(self._tell_room)
             pool = self._pools[name] = Pool(name, limiter, self._clock.monotonic())
         counts_tokens = (limits.tpm, limits.input_tpm, limits.output_tpm) != (None, None, None)
+        profile = profile_of(endpoint.provider, origin=endpoint.origin)
         return Target(
-            endpoint=endpoint, pool=pool, estimator=TokenEstimator() if counts_tokens else None
+            endpoint=endpoint,
+            pool=pool,
+            estimator=TokenEstimator(profile) if counts_tokens else None,
+            stated=StatedReader(profile),
         )
 
     def on_room(self, callback: Callable[[], None]) -> Callable[[], None]:

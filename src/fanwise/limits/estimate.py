@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import orjson
 
+from fanwise.limits.profiles.known import GENERIC
+from fanwise.limits.profiles.profile import Profile
 from fanwise.records import Cost, Json, Request, Usage
 
 # Tokens a character before anything is known of a model. The values of Latin and Han text undo the
@@ -31,7 +33,12 @@ _STARTS: Final = tuple(start for start, _ in _SCRIPTS)
 _SAMPLE: Final = 64
 _MESSAGE_TOKENS: Final = 4
 _IMAGE_TOKENS: Final = 1000
-_OUTPUT_CAPS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_OUTPUT_CAPS: Final = (
+    "max_completion_tokens",
+    "max_tokens",
+    "max_output_tokens",
+    "maxOutputTokens",
+)
 _TEXT_KEYS: Final = ("content", "text", "parts", "input", "output", "arguments")
 _PROMPT_KEYS: Final = ("messages", "input", "prompt", "instructions", "system", "contents")
 _START_OUTPUT_TOKENS: Final = 512
@@ -45,11 +52,16 @@ class TokenEstimator:
     """Estimates a request's tokens and learns from what its answer reports.
 
     Input tokens are characters times a ratio that depends on the script, corrected by a factor that
-    is learned for each model and script from reported usage. Output tokens are the request's own
-    cap where it has one, else the 0.9 quantile of the model's last 64 answers; 512 before those.
+    is learned for each model and script from reported usage. Output tokens are the 0.9 quantile of
+    the model's last 64 answers; 512 before those. What of them a request takes, and whether its own
+    cap counts instead, is the profile's to say.
+
+    Args:
+        profile: How the provider counts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, profile: Profile = GENERIC) -> None:
+        self._profile = profile
         self._factors: dict[tuple[str, int], _Factor] = {}
         self._outputs: dict[str, _Outputs] = {}
 
@@ -59,11 +71,17 @@ class TokenEstimator:
         factor = self._factors.get((request.model, script))
         if factor is not None:
             tokens *= factor.value
-        return Cost(
-            requests=1,
-            input_tokens=max(1, math.ceil(tokens)),
-            output_tokens=self._output_tokens(request),
+        cap, times = _output_cap(request)
+        outputs = self._outputs.get(request.model)
+        # What was learned is tokens of whole answers, so it holds every choice already.
+        expected = _START_OUTPUT_TOKENS * times if outputs is None else outputs.quantile
+        return self._profile.reserve(
+            input_tokens=max(1, math.ceil(tokens)), output_tokens=expected, output_cap=cap
         )
+
+    def counted(self, request: Request, usage: Usage) -> Usage:
+        """What a served request has taken from the quotas, as its provider counts."""
+        return self._profile.counted(usage, capped=_output_cap(request)[0] is not None)
 
     def learn(self, request: Request, usage: Usage) -> None:
         """Takes in what a served request was reported to have used; unknown parts teach nothing."""
@@ -75,19 +93,21 @@ class TokenEstimator:
             outputs = self._outputs.setdefault(request.model, _Outputs())
             outputs.learn(usage.output_tokens)
 
-    def _output_tokens(self, request: Request) -> int:
-        said: Mapping[str, Json] = request.parameters if request.body is None else request.body
-        times = 1
-        if said:
-            answers = said.get("n")
-            times = answers if isinstance(answers, int) and answers > 1 else 1
-            for name in _OUTPUT_CAPS:
-                cap = said.get(name)
-                if isinstance(cap, int) and cap > 0:
-                    return cap * times
-        outputs = self._outputs.get(request.model)
-        # What was learned is tokens of whole answers, so it holds every choice already.
-        return _START_OUTPUT_TOKENS * times if outputs is None else outputs.quantile
+
+def _output_cap(request: Request) -> tuple[int | None, int]:
+    """The most tokens all answers of a request may have, and how many answers it asks for."""
+    said: Mapping[str, Json] = request.parameters if request.body is None else request.body
+    if not said:
+        return None, 1
+    answers = said.get("n")
+    times = answers if isinstance(answers, int) and answers > 1 else 1
+    for name in _OUTPUT_CAPS:
+        cap = said.get(name)
+        if isinstance(cap, int) and cap > 0:
+            return cap * times, times
+    config = said.get("generationConfig")
+    cap = config.get("maxOutputTokens") if isinstance(config, Mapping) else None
+    return (cap * times if isinstance(cap, int) and cap > 0 else None), times
 
 
 class _Factor:

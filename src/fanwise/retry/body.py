@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from fanwise.retry.headers import duration_s
+from fanwise.durations import duration_s
 
 _RETRY_DELAY = re.compile(r'"retryDelay"\s*:\s*"([\d.]+m?s)"')
 _TRY_AGAIN = re.compile(r"(?:try again|retry) in ([\dhms.]*\d(?:ms|s|m|h))(?![a-z])", re.IGNORECASE)
+_SECONDS = re.compile(r"(?:retry after|wait) (\d+(?:\.\d+)?) ?s(?:econds?)?\b", re.IGNORECASE)
 _QUOTA_ID = re.compile(r'"(?:quotaId|quota_limit)"\s*:\s*"([^"]+)"')
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _FIELD = re.compile(r'"(code|type|status|message)"\s*:\s*("(?:[^"\\]|\\.)*"|\d+)')
@@ -39,7 +40,7 @@ def read_body(text: str) -> ErrorBody:
     if not text:
         return ErrorBody()
     names, message = _fields(text)
-    found = _RETRY_DELAY.search(text) or _TRY_AGAIN.search(text)
+    found = _RETRY_DELAY.search(text) or _TRY_AGAIN.search(text) or _SECONDS.search(text)
     return ErrorBody(
         names=names,
         message=message or _plain(text),

@@ -22,6 +22,7 @@ from fanwise.retry.signs import (
     says_day_is_used_up,
     says_never_fits,
     says_no_credit,
+    says_nothing_is_granted,
     says_rate,
 )
 
@@ -87,7 +88,7 @@ def _of_answer(status: int, headers: Mapping[str, str], text: str, *, wall_s: fl
     kind, reason = _kind_of_status(status, headers, body, hinted=asked_s is not None)
     if kind != "terminal" and advice is False:
         return Verdict(kind="terminal", reason=f"{status}: the server asks not to retry")
-    if kind == "terminal" and advice is True:
+    if kind == "terminal" and advice is True and not _hopeless(status, body):
         kind, reason = "infrastructure", f"{status}: the server asks to retry"
     return Verdict(kind=kind, retry_after_s=asked_s, reason=reason)
 
@@ -121,6 +122,8 @@ def _hopeless(status: int, body: ErrorBody) -> str:
         return "the account has no quota or credit left"
     if status == 429 and says_day_is_used_up(body):
         return "the quota of the day is used up"
+    if status == 429 and says_nothing_is_granted(body):
+        return "the account has no quota for this model"
     sizes = says_never_fits(body) if status == 429 else None
     return f"the request needs {sizes[0]} of a limit of {sizes[1]}" if sizes else ""
 

@@ -18,7 +18,12 @@ from fanwise.errors import (
 from fanwise.records import Failure, Verdict
 from fanwise.retry.body import read_body
 from fanwise.retry.redact import excerpt, redact
-from fanwise.retry.signs import says_day_is_used_up, says_no_credit
+from fanwise.retry.signs import (
+    says_day_is_used_up,
+    says_key_refused,
+    says_no_credit,
+    says_nothing_is_granted,
+)
 
 _NAMES: Final = {
     "openai": "OpenAI",
@@ -141,6 +146,7 @@ def _hint(failure: Failure, verdict: Verdict, provider: str, model: str, key_hin
     body = read_body(failure.body)
     page = _BILLING.get(provider, "the provider's billing page")
     status = failure.status
+    other_key = key_hint or "check the key, and that it belongs to this server"
     advice = (
         (status == 402 or says_no_credit(body), f"add credit or raise the account's limit: {page}"),
         (
@@ -149,8 +155,12 @@ def _hint(failure: Failure, verdict: Verdict, provider: str, model: str, key_hin
         ),
         (verdict.kind == "capacity", "try later, or with fewer at once (-j)"),
         (status == 429 and says_day_is_used_up(body), "go on tomorrow with `fanwise resume`"),
+        (
+            status == 429 and says_nothing_is_granted(body),
+            f"choose a model that the plan holds: {page}",
+        ),
         (status == 429, "shorten the request or its max_tokens, or have the limit raised"),
-        (status == 401, key_hint or "check the key, and that it belongs to this server"),
+        (says_key_refused(status or 0, body), other_key),
         (status == 403, key_hint or f"check that the key may use {model}"),
         (status == 404, f"check the model's name ({model}) and --base-url"),
         (status == 413, "shorten the input"),

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ms|[smhd])", re.ASCII)
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
+from fanwise.durations import NUMBER, duration_s, from_zero, http_date_s
+
 _LIMIT_HEADER = re.compile(r"(?:^|[-_])rate-?limit[-_]")
 
 
@@ -59,25 +56,6 @@ def used_up(headers: Mapping[str, str]) -> str:
     return ""
 
 
-def duration_s(text: str) -> float | None:
-    """Seconds of a duration such as ``6m0s``, ``1.5s``, ``120ms``, or of a plain number.
-
-    ``None`` for anything else, negative numbers and infinities among it.
-    """
-    text = text.strip().lower()
-    if _NUMBER.fullmatch(text):
-        return _finite(float(text))
-    parts = _DURATION.findall(text)
-    if not parts or "".join(parts) != text:
-        return None
-    return _finite(sum(_part_s(part) for part in parts))
-
-
-def _part_s(part: str) -> float:
-    unit = "ms" if part.endswith("ms") else part[-1]
-    return float(part[: -len(unit)]) * _UNITS_S[unit]
-
-
 def _values(headers: Mapping[str, str], suffix: str) -> list[str]:
     plain = [headers[suffix]] if suffix in headers else []
     return plain + [
@@ -89,26 +67,15 @@ def _values(headers: Mapping[str, str], suffix: str) -> list[str]:
 
 def _wait_s(value: str, *, unit_s: float, now_s: float) -> float | None:
     value = value.strip()
-    if _NUMBER.fullmatch(value):
-        return _finite(float(value) * unit_s)
+    if NUMBER.fullmatch(value):
+        return from_zero(float(value) * unit_s)
     given_s = duration_s(value)
     if given_s is not None:
         return given_s
-    at_s = _date_s(value)
+    at_s = http_date_s(value)
     return None if at_s is None else max(0.0, at_s - now_s)
 
 
 def _server_time(headers: Mapping[str, str], wall_s: float) -> float:
-    sent_s = _date_s(headers.get("date", ""))
+    sent_s = http_date_s(headers.get("date", ""))
     return wall_s if sent_s is None else sent_s
-
-
-def _date_s(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) and value >= 0 else None

@@ -254,3 +254,14 @@ def test_a_number_that_is_no_http_status_is_not_taken_for_one():
     assert raised(error).kind == "terminal"
     error.status = True
     assert raised(error).kind == "terminal"
+
+
+def test_no_advice_to_retry_outweighs_an_empty_account() -> None:
+    failure = Failure(
+        kind="status",
+        message="",
+        status=429,
+        headers={"x-should-retry": "true"},
+        body='{"error": {"code": "insufficient_quota"}}',
+    )
+    assert classify(failure, wall_s=0.0).kind == "terminal"

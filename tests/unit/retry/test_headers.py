@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanwise.retry.headers import duration_s, retry_after_s, should_retry, states_limits, used_up
+from fanwise.durations import duration_s
+from fanwise.retry.headers import retry_after_s, should_retry, states_limits, used_up
 
 WALL_S = 1_800_000_000.0
 
