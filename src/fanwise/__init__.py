@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fanwise.engine.plain import map  # noqa: A004 - it is what the builtin does, at once
     from fanwise.engine.planning import plan
     from fanwise.engine.run import Run
+    from fanwise.engine.tracking import Tracker as track  # noqa: N813 - it is used as a verb
     from fanwise.journal.home import open_home
     from fanwise.journal.store import Store
     from fanwise.limits.settings import Limits
@@ -57,10 +58,11 @@ _PLACES = {
     "open_run": "engine.opening",
     "plan": "engine.planning",
     "system": "records",
+    "track": "engine.tracking",
     "types": "",
     "user": "records",
 }
-_RENAMED = {"open_run": "OpenRun"}
+_RENAMED = {"open_run": "OpenRun", "track": "Tracker"}
 
 __all__ = [
     "Context",
@@ -79,6 +81,7 @@ __all__ = [
     "open_run",
     "plan",
     "system",
+    "track",
     "types",
     "user",
 ]

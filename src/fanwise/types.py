@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fanwise.engine.planning import Plan
     from fanwise.progress.live import Snapshot
     from fanwise.progress.report import Report
+    from fanwise.progress.tracked import Span, TrackReport
     from fanwise.records import Delta, Message, Schema, StatedLimit, Timeouts, Usage
     from fanwise.simulator.profile import SimProfile
 
@@ -26,8 +27,10 @@ _PLACES = {
     "Schema": "records",
     "SimProfile": "simulator.profile",
     "Snapshot": "progress.live",
+    "Span": "progress.tracked",
     "StatedLimit": "records",
     "Timeouts": "records",
+    "TrackReport": "progress.tracked",
     "Usage": "records",
 }
 
@@ -40,8 +43,10 @@ __all__ = [
     "Schema",
     "SimProfile",
     "Snapshot",
+    "Span",
     "StatedLimit",
     "Timeouts",
+    "TrackReport",
     "Usage",
 ]
 

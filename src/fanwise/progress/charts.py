@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fanwise.progress.report import Report
@@ -20,6 +20,7 @@ _WATERFALL_HEIGHT = 720.0
 _LANE = 13.0
 _NARROWEST = 1.2
 _CURVE_HEIGHT = 140.0
+_MOST_STEPS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,25 +155,45 @@ def waterfall(report: Report) -> Sequence[Lanes]:
     by_model: dict[str, list[Bar]] = {}
     for bar in report.bars:
         by_model.setdefault(bar.model, []).append(bar)
-    packed = {model: pack(bars) for model, bars in by_model.items()}
-    counts = {model: max(lanes) + 1 for model, lanes in packed.items()}
-    lane = min(_LANE, max(1.5, _WATERFALL_HEIGHT / max(1, sum(counts.values()))))
     order = [m.model for m in report.models if m.model in by_model]
+    return lanes({model: by_model[model] for model in order}, length_s=report.wall_s)
+
+
+def lanes(
+    groups: Mapping[str, Sequence[Bar]],
+    *,
+    length_s: float,
+    title: Callable[[Bar], str] | None = None,
+) -> Sequence[Lanes]:
+    """Groups of bars under each other, each packed into as few lanes as hold it.
+
+    Args:
+        groups: Bars by group, each group in order of beginning.
+        length_s: Length of the time axis in seconds.
+        title: What is said of a bar; by default what a call's course is.
+    """
+    packed = {name: pack(bars) for name, bars in groups.items()}
+    counts = {name: max(places) + 1 for name, places in packed.items()}
+    lane = min(_LANE, max(1.5, _WATERFALL_HEIGHT / max(1, sum(counts.values()))))
+    said = title or _title
     return [
         Lanes(
-            model=model,
-            count=len(by_model[model]),
-            height=_px(counts[model] * lane),
+            model=name,
+            count=len(bars),
+            height=_px(counts[name] * lane),
             strips=[
-                _strip(bar, top=place * lane, lane=lane, length_s=report.wall_s)
-                for bar, place in zip(by_model[model], packed[model], strict=True)
+                Strip(
+                    title=said(bar),
+                    boxes=_boxes(bar, top=place * lane, lane=lane, length_s=length_s),
+                )
+                for bar, place in zip(bars, packed[name], strict=True)
             ],
         )
-        for model in order
+        for name, bars in groups.items()
     ]
 
 
-def _strip(bar: Bar, *, top: float, lane: float, length_s: float) -> Strip:
+def _boxes(bar: Bar, *, top: float, lane: float, length_s: float) -> Sequence[Box]:
     scale = WIDTH / length_s if length_s > 0.0 else 0.0
     height = max(1.0, lane - (2.0 if lane >= 6.0 else 0.5))
     boxes: list[Box] = []
@@ -192,7 +213,7 @@ def _strip(bar: Bar, *, top: float, lane: float, length_s: float) -> Strip:
                 kind=segment.kind,
             )
         )
-    return Strip(title=_title(bar), boxes=boxes)
+    return boxes
 
 
 def _title(bar: Bar) -> str:
@@ -215,17 +236,13 @@ def curve(report: Report) -> Curve | None:
     top = max(1.0, top * 1.05, limit * 1.05 if limit is not None and limit < top * 3 else 0.0)
     step = max(1.0, round_step(top / 4.0))
     points = _points(ticks, top=top)
-    line = "M" + "L".join(f"{_px(x)},{_px(y)}" for x, y in points)
-    area = f"{line}L{_px(points[-1][0])},{_px(_CURVE_HEIGHT)}L0,{_px(_CURVE_HEIGHT)}Z"
+    line, area = _paths(points)
     shown = limit is not None and limit <= top
     return Curve(
         area=area,
         line=line,
         height=_px(_CURVE_HEIGHT),
-        marks=[
-            Mark(place=100.0 * n * step / top, label=number(n * step))
-            for n in range(math.floor(top / step) + 1)
-        ],
+        marks=_height_marks(top, step=step),
         limit=_px(_CURVE_HEIGHT * (1.0 - limit / top)) if limit is not None and shown else None,
         limit_label=f"limit {number(round(limit))}" if limit is not None else "",
         refusals=[
@@ -234,6 +251,50 @@ def curve(report: Report) -> Curve | None:
             if tick.refused
         ],
     )
+
+
+def step_curve(steps: Sequence[tuple[float, float]], *, length_s: float) -> Curve | None:
+    """A number that changes in steps ``(at_s, value)``; ``None`` where there is nothing to draw.
+
+    At most a thousand steps are drawn; of more, the largest of each stretch, so that no peak is
+    lost.
+    """
+    if not steps or length_s <= 0.0:
+        return None
+    top = max(1.0, 1.05 * max(value for _, value in steps))
+    bases: list[tuple[float, float]] = [(0.0, 0.0)]
+    every = math.ceil(len(steps) / _MOST_STEPS)
+    for first in range(0, len(steps), every):
+        values = [value for _, value in steps[first : first + every]]
+        bases.append((min(WIDTH, steps[first][0] / length_s * WIDTH), max(values)))
+    ends = [x for x, _ in bases[1:]] + [WIDTH]
+    points: list[tuple[float, float]] = []
+    for (x, value), end in zip(bases, ends, strict=True):
+        y = _CURVE_HEIGHT * (1.0 - value / top)
+        points.extend(((x, y), (end, y)))
+    line, area = _paths(points)
+    return Curve(
+        area=area,
+        line=line,
+        height=_px(_CURVE_HEIGHT),
+        marks=_height_marks(top, step=max(1.0, round_step(top / 4.0))),
+        limit=None,
+        limit_label="",
+        refusals=(),
+    )
+
+
+def _paths(points: Sequence[tuple[float, float]]) -> tuple[str, str]:
+    """A line through points, and the area below it."""
+    line = "M" + "L".join(f"{_px(x)},{_px(y)}" for x, y in points)
+    return line, f"{line}L{_px(points[-1][0])},{_px(_CURVE_HEIGHT)}L0,{_px(_CURVE_HEIGHT)}Z"
+
+
+def _height_marks(top: float, *, step: float) -> Sequence[Mark]:
+    return [
+        Mark(place=100.0 * n * step / top, label=number(n * step))
+        for n in range(math.floor(top / step) + 1)
+    ]
 
 
 def _points(ticks: Sequence[Tick], *, top: float) -> Sequence[tuple[float, float]]:
@@ -253,14 +314,14 @@ def _mean_limit(report: Report) -> float | None:
     return limit_s / observed_s if limit_s > 0.0 and observed_s > 0.0 else None
 
 
-def comparison(report: Report) -> Mapping[str, float]:
-    """The run and its sequential counterpart as parts of the longer, in per cent."""
-    longest_s = max(report.wall_s, report.sequential_s)
+def comparison(wall_s: float, sequential_s: float) -> Mapping[str, float]:
+    """A duration and its sequential counterpart as parts of the longer, in per cent."""
+    longest_s = max(wall_s, sequential_s)
     if longest_s <= 0.0:
         return {"wall": 0.0, "sequential": 0.0}
     return {
-        "wall": max(0.5, 100.0 * report.wall_s / longest_s),
-        "sequential": max(0.5, 100.0 * report.sequential_s / longest_s),
+        "wall": max(0.5, 100.0 * wall_s / longest_s),
+        "sequential": max(0.5, 100.0 * sequential_s / longest_s),
     }
 
 

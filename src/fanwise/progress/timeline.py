@@ -13,7 +13,7 @@ from fanwise.records import Attempt, CallRecord, SessionRecord
 BARS = 2000
 TICKS = 240
 
-SegmentKind = Literal["limit wait", "backoff", "served", "refused", "failed"]
+SegmentKind = Literal["limit wait", "backoff", "served", "refused", "failed", "cancelled"]
 
 
 class Axis:
