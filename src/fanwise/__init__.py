@@ -21,10 +21,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fanwise import documents, errors, types
     from fanwise.engine.context import Context
+    from fanwise.engine.loop import run_sync
     from fanwise.engine.opening import OpenRun as open_run  # noqa: N813 - it is used as a verb
     from fanwise.engine.plain import map  # noqa: A004 - it is what the builtin does, at once
     from fanwise.engine.planning import plan
     from fanwise.engine.run import Run
+    from fanwise.engine.together.parallel import parallel, settle
+    from fanwise.engine.together.race import fallback, race
     from fanwise.engine.tracking import Tracker as track  # noqa: N813 - it is used as a verb
     from fanwise.journal.home import open_home
     from fanwise.journal.store import Store
@@ -53,10 +56,15 @@ _PLACES = {
     "assistant": "records",
     "documents": "",
     "errors": "",
+    "fallback": "engine.together.race",
     "map": "engine.plain",
     "open_home": "journal.home",
     "open_run": "engine.opening",
+    "parallel": "engine.together.parallel",
     "plan": "engine.planning",
+    "race": "engine.together.race",
+    "run_sync": "engine.loop",
+    "settle": "engine.together.parallel",
     "system": "records",
     "track": "engine.tracking",
     "types": "",
@@ -76,10 +84,15 @@ __all__ = [
     "assistant",
     "documents",
     "errors",
+    "fallback",
     "map",
     "open_home",
     "open_run",
+    "parallel",
     "plan",
+    "race",
+    "run_sync",
+    "settle",
     "system",
     "track",
     "types",

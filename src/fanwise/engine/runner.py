@@ -11,7 +11,7 @@ from typing import Any, Final
 from fanwise.clock import Clock
 from fanwise.engine.workers import Item
 from fanwise.errors import AttemptTimeout, ConfigError, OperationCancelled
-from fanwise.limits.limiter import Limiter
+from fanwise.limits.limiter import Limiter, Permit
 from fanwise.records import Failure, Outcome, Verdict
 from fanwise.retry.classify import classify
 from fanwise.retry.policy import GiveUp, Retry, decide
@@ -68,48 +68,72 @@ class Runner:
     async def handle(self, item: Item) -> Outcome:
         """One item, with as many attempts as the policy allows; what it raises is data.
 
-        Only cancellation of the task that runs it, and what is no :class:`Exception`, gets through;
-        the permit is given back then too.
+        Only cancellation of the task that runs it, and what is no :class:`Exception`, gets through:
+        the permit is given back then too, and ``item.known`` says what it took until then.
         """
         clock = self._clock
+        permit: Permit | None = None
         attempts = failures = 0
         queued_s = service_s = 0.0
-        while True:
-            permit = await self.limiter.acquire()
-            queued_s += permit.queued_s
-            attempts += 1
-            began = clock.monotonic()
-            try:
-                value = await self._attempt(item.value)
-            except Exception as error:  # noqa: BLE001 - an item's failure is data
-                failure = Failure(kind="exception", message=str(error), exception=error)
-                verdict = classify(failure, wall_s=0.0, retry_on=self._retry.retry_on)
-                permit.settle(verdict)
+        since = clock.monotonic()
+        try:
+            while True:
+                permit = await self.limiter.acquire()
                 now = clock.monotonic()
-                service_s += now - began
-                failures += verdict.kind == "infrastructure"
-                decision = decide(
-                    self._retry,
-                    verdict=verdict,
-                    transient_failures=failures,
-                    waited_s=queued_s,
-                    now=now,
-                    deadline=math.inf,
-                    last_success=self._last_success,
-                    chance=self._chance,
-                )
-                if isinstance(decision, GiveUp):
-                    return _outcome(item, attempts, queued_s, service_s, error=error)
-                await asyncio.sleep(decision.wait_s)
-                queued_s += clock.monotonic() - now
-            except BaseException:
-                permit.settle(_CANCELLED)
-                raise
+                queued_s += now - since
+                since = now
+                attempts += 1
+                try:
+                    value = await self._attempt(item.value)
+                except Exception as error:  # noqa: BLE001 - an item's failure is data
+                    verdict = self._verdict(error)
+                    permit.settle(verdict)
+                    permit = None
+                    now = clock.monotonic()
+                    service_s += now - since
+                    since = now
+                    failures += verdict.kind == "infrastructure"
+                    wait_s = self._wait_s(verdict, failures, waited_s=queued_s, now=now)
+                    if wait_s is None:
+                        return _outcome(item, attempts, queued_s, service_s, error=error)
+                    await asyncio.sleep(wait_s)
+                else:
+                    permit.settle(_SERVED)
+                    permit = None
+                    now = self._last_success = clock.monotonic()
+                    service_s += now - since
+                    return _outcome(item, attempts, queued_s, service_s, value=value)
+        except BaseException:
+            spent_s = clock.monotonic() - since
+            if permit is None:
+                queued_s += spent_s
             else:
-                permit.settle(_SERVED)
-                now = self._last_success = clock.monotonic()
-                service_s += now - began
-                return _outcome(item, attempts, queued_s, service_s, value=value)
+                permit.settle(_CANCELLED)
+                service_s += spent_s
+            item.known = _outcome(item, attempts, queued_s, service_s)
+            raise
+
+    def _verdict(self, error: Exception) -> Verdict:
+        failure = Failure(kind="exception", message=str(error), exception=error)
+        return classify(failure, wall_s=0.0, retry_on=self._retry.retry_on)
+
+    def _wait_s(
+        self, verdict: Verdict, failures: int, *, waited_s: float, now: float
+    ) -> float | None:
+        """Seconds until the next attempt, or ``None`` where there is to be none."""
+        if cancel_requests():
+            return None  # the function turned its cancellation into a failure: it is to end
+        decision = decide(
+            self._retry,
+            verdict=verdict,
+            transient_failures=failures,
+            waited_s=waited_s,
+            now=now,
+            deadline=math.inf,
+            last_success=self._last_success,
+            chance=self._chance,
+        )
+        return None if isinstance(decision, GiveUp) else decision.wait_s
 
     async def _attempt(self, value: Any) -> Any:
         try:

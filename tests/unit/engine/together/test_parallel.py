@@ -1,0 +1,450 @@
+"""Several operations at once: shapes, failures, deadlines, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import warnings
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+import fanwise as fw
+from fanwise.errors import AttemptTimeout, ConfigError, OperationCancelled, UsageError
+from fanwise.testing.virtual import run_virtual
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def giving(value: object, *, after_s: float = 1.0) -> Callable[[], Awaitable[Any]]:
+    async def give() -> object:
+        await asyncio.sleep(after_s)
+        return value
+
+    return give
+
+
+def failing(error: Exception, *, after_s: float = 1.0) -> Callable[[], Awaitable[Any]]:
+    async def fail() -> None:
+        await asyncio.sleep(after_s)
+        raise error
+
+    return fail
+
+
+def stubborn(seconds: float, ended: list[float]) -> Callable[[], Awaitable[Any]]:
+    """An operation that takes its time to end when it is cancelled."""
+
+    async def hold() -> None:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            until = now() + seconds
+            while now() < until:
+                try:
+                    await asyncio.sleep(until - now())
+                except asyncio.CancelledError:
+                    continue
+            ended.append(now())
+
+    return hold
+
+
+def alone() -> bool:
+    """Whether no task but this one is left, and nobody's request to cancel it is."""
+    task = asyncio.current_task()
+    return asyncio.all_tasks() == {task} and task is not None and task.cancelling() == 0
+
+
+def test_results_come_in_the_shape_and_order_given() -> None:
+    async def main() -> None:
+        named = await fw.parallel({"b": giving(1, after_s=3), "a": giving(2)})
+        assert list(named.items()) == [("b", 1), ("a", 2)]
+        assert await fw.parallel([giving(1, after_s=2), giving(2)]) == [1, 2]
+        assert await fw.parallel((giving(1, after_s=2), giving("x"))) == (1, "x")
+        assert now() == 7
+        assert await fw.parallel({}) == {}
+        assert await fw.parallel([]) == []
+        assert await fw.settle({}) == {}
+        assert alone()
+
+    run_virtual(main())
+
+
+def test_the_first_failure_ends_the_others_and_is_raised_as_itself() -> None:
+    ended: list[float] = []
+
+    async def main() -> None:
+        error = ValueError("no such user")
+        with pytest.raises(ValueError, match="no such user") as caught:
+            await fw.parallel(
+                {"user": failing(error), "job": stubborn(2, ended), "late": giving(1, after_s=9)}
+            )
+        assert caught.value is error
+        assert error.__notes__ == ["in operation 'user'"]
+        assert ended == [3]
+        assert now() == 3
+        assert alone()
+
+    run_virtual(main())
+
+
+def test_what_others_fail_with_meanwhile_is_noted_on_the_first_failure() -> None:
+    async def broken_cleanup() -> None:
+        try:
+            await asyncio.sleep(100)
+        finally:
+            raise OSError("cannot close")
+
+    async def main() -> None:
+        with pytest.raises(ValueError, match="first") as caught:
+            await fw.parallel([failing(ValueError("first")), broken_cleanup])
+        assert caught.value.__notes__ == [
+            "in operation 0 (fail)",
+            "operation 1 (broken_cleanup) failed too: OSError: cannot close",
+        ]
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("run", [fw.parallel, fw.settle, fw.race])
+def test_work_that_was_begun_is_refused_by_name_and_closed(run: Any) -> None:
+    async def work() -> int:
+        return 1
+
+    async def main() -> None:
+        with pytest.raises(UsageError, match=r"'job'.*coroutine.*function itself"):
+            await run({"user": work, "job": work()})
+        with pytest.raises(UsageError, match=r"operation 1 .*coroutine"):
+            await run([work, work(), work()])
+        task = asyncio.create_task(work())
+        with pytest.raises(UsageError, match="Task"):
+            await run([task])
+        assert await task == 1
+        with pytest.raises(UsageError, match="operation 'x' is a int"):
+            await run({"x": 7})
+        with pytest.raises(UsageError, match="operations is a coroutine"):
+            await run(work())
+        with pytest.raises(UsageError, match="operations is a generator"):
+            await run(work for _ in range(2))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run_virtual(main())
+        gc.collect()
+
+
+def test_functions_that_are_not_asynchronous_or_want_arguments_say_so() -> None:
+    async def greet(name: str) -> str:
+        return f"hello {name}"
+
+    async def main() -> None:
+        with pytest.raises(UsageError, match=r"not asynchronous: it returned a int.*async def"):
+            await fw.parallel([lambda: 7])  # type: ignore[list-item, return-value]
+        with pytest.raises(UsageError, match=r"cannot be called like this.*'name'"):
+            await fw.parallel({"greeting": greet})  # type: ignore[dict-item]
+        assert await fw.parallel([partial(greet, "you"), lambda: greet("me")]) == [
+            "hello you",
+            "hello me",
+        ]
+        (outcome,) = await fw.settle([lambda: 7])  # type: ignore[list-item, return-value]
+        assert isinstance(outcome.error, UsageError)
+
+    run_virtual(main())
+
+
+def test_a_type_error_of_the_operation_itself_stays_one() -> None:
+    async def main() -> None:
+        def wrong() -> Any:
+            return 1 + "x"  # type: ignore[operator]
+
+        with pytest.raises(TypeError, match="unsupported operand"):
+            await fw.parallel([wrong])
+
+    run_virtual(main())
+
+
+def test_an_operation_that_misses_its_deadline_is_really_cancelled() -> None:
+    seen: list[str] = []
+
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(100)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    async def main() -> None:
+        with pytest.raises(AttemptTimeout, match=r"no result within 5 s"):
+            await fw.parallel({"slow": slow, "quick": giving(1)}, timeout_s=5)
+        assert seen == ["cancelled"]
+        assert now() == 5
+        assert alone()
+
+    run_virtual(main())
+
+
+def test_the_deadline_of_the_whole_names_what_is_missing() -> None:
+    async def main() -> None:
+        with pytest.raises(AttemptTimeout, match=r"1 of 2 operations had no result.*'slow'"):
+            await fw.parallel({"slow": giving(1, after_s=100), "quick": giving(2)}, total_s=3)
+        assert now() == 3
+        assert alone()
+        slow, quick = await fw.settle([giving(1, after_s=100), giving(2)], total_s=3)
+        assert (quick.ok, quick.value) == (True, 2)
+        assert isinstance(slow.error, AttemptTimeout)
+        assert (slow.attempts, slow.service_s, slow.queued_s) == (1, 3, 0)
+        assert alone()
+
+    run_virtual(main())
+
+
+def test_starts_are_staggered_in_the_order_given() -> None:
+    begun: list[tuple[int, float]] = []
+
+    def begin(number: int) -> Callable[[], Awaitable[None]]:
+        async def work() -> None:
+            begun.append((number, round(now(), 6)))
+            await asyncio.sleep(1)
+
+        return work
+
+    async def main() -> None:
+        await fw.parallel([begin(n) for n in range(4)], stagger_s=0.15)
+        assert begun == [(0, 0), (1, 0.15), (2, 0.3), (3, 0.45)]
+        with pytest.raises(ValueError, match="early"):
+            await fw.parallel([failing(ValueError("early"), after_s=0.1), begin(9)], stagger_s=0.15)
+        assert len(begun) == 4
+
+    run_virtual(main())
+
+
+def test_limits_and_retry_are_those_of_a_map() -> None:
+    running = peak = tries = 0
+
+    async def count() -> None:
+        nonlocal running, peak
+        running += 1
+        peak = max(peak, running)
+        await asyncio.sleep(1)
+        running -= 1
+
+    async def flaky() -> str:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise ConnectionError("gone")
+        return "there"
+
+    async def main() -> None:
+        outcomes = await fw.settle([count] * 9, limits=fw.Limits(concurrency=3))
+        assert peak == 3
+        assert now() == pytest.approx(3)
+        assert [o.queued_s for o in outcomes] == pytest.approx([0, 0, 0, 1, 1, 1, 2, 2, 2])
+        assert [o.service_s for o in outcomes] == pytest.approx([1] * 9)
+        retry = fw.Retry(max_attempts=3, retry_on=(ConnectionError,))
+        assert await fw.parallel({"flaky": flaky}, retry=retry) == {"flaky": "there"}
+        assert tries == 3
+
+    run_virtual(main())
+
+
+def test_settle_gives_every_end_and_raises_none() -> None:
+    async def cancels_itself() -> None:
+        raise asyncio.CancelledError
+
+    async def main() -> None:
+        outcomes = await fw.settle(
+            {
+                "good": giving(1),
+                "bad": failing(ValueError("no")),
+                "slow": giving(2, after_s=50),
+                "odd": cancels_itself,
+            },
+            timeout_s=5,
+        )
+        assert list(outcomes) == ["good", "bad", "slow", "odd"]
+        assert [outcome.item_id for outcome in outcomes.values()] == list(outcomes)
+        assert [outcome.ok for outcome in outcomes.values()] == [True, False, False, False]
+        assert isinstance(outcomes["bad"].error, ValueError)
+        assert isinstance(outcomes["slow"].error, AttemptTimeout)
+        assert isinstance(outcomes["odd"].error, OperationCancelled)
+        assert alone()
+
+    run_virtual(main())
+
+
+def test_a_tracker_is_told_of_each_operation_by_name() -> None:
+    noted: dict[str, float] = {}
+
+    async def tracker(name: str, function: Callable[[], Awaitable[Any]]) -> Any:
+        began = now()
+        try:
+            return await function()
+        finally:
+            noted[name] = now() - began
+
+    async def main() -> None:
+        got = await fw.parallel({"a": giving(1, after_s=2), "b": giving(2)}, tracker=tracker)
+        assert got == {"a": 1, "b": 2}
+        assert noted == {"a": 2, "b": 1}
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    "options", [{"timeout_s": 0}, {"total_s": -1}, {"stagger_s": -0.1}, {"stagger_s": float("inf")}]
+)
+def test_impossible_options_are_refused_before_anything_begins(options: Any) -> None:
+    begun: list[int] = []
+
+    async def begin() -> None:
+        begun.append(1)
+
+    async def main() -> None:
+        with pytest.raises(ConfigError):
+            await fw.parallel([begin], **options)
+        assert not begun
+
+    run_virtual(main())
+
+
+def test_cancellation_from_outside_ends_the_operations_first() -> None:
+    ended: list[float] = []
+
+    async def main() -> None:
+        task = asyncio.create_task(fw.parallel([stubborn(2, ended), stubborn(4, ended)]))
+        await asyncio.sleep(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended == [3, 5]
+        assert alone()
+
+    run_virtual(main())
+
+
+def test_a_second_cancellation_is_handed_on_to_what_still_runs() -> None:
+    asked: list[float] = []
+
+    async def hears_twice() -> None:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            asked.append(now())
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                asked.append(now())
+                raise
+
+    async def main() -> None:
+        task = asyncio.create_task(fw.parallel([hears_twice, failing(ValueError("first"))]))
+        await asyncio.sleep(5)
+        assert asked == [1]
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert asked == [1, 5]
+        assert alone()
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_cancellation_about_the_turn_of_the_end_gets_through(turns: int) -> None:
+    async def main() -> None:
+        gate = asyncio.get_running_loop().create_future()
+
+        async def wait() -> int:
+            return await gate
+
+        task = asyncio.create_task(fw.parallel([wait]))
+        await asyncio.sleep(0.1)
+        gate.set_result(1)
+        # The operation ends in the next turn, its owner is told in the one after that.
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if task.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert task.done()
+        assert alone()
+
+    run_virtual(main())
+
+
+def test_a_timeout_around_it_is_a_timeout_and_leaves_no_request_behind() -> None:
+    ended: list[float] = []
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2):
+                await fw.parallel([stubborn(3, ended)])
+        assert ended == [5]
+        assert alone()
+        async with asyncio.timeout(2):
+            await fw.parallel([giving(1)])
+
+    run_virtual(main())
+
+
+def test_a_cancelled_operation_that_fails_instead_is_not_tried_again() -> None:
+    tries: list[float] = []
+
+    async def converts() -> None:
+        tries.append(now())
+        try:
+            await asyncio.sleep(100)
+        except asyncio.CancelledError:
+            raise ConnectionError("broken off") from None
+
+    async def main() -> None:
+        retry = fw.Retry(max_attempts=9, retry_on=(ConnectionError,))
+        outcomes = await fw.settle([converts], retry=retry, total_s=3)
+        assert isinstance(outcomes[0].error, ConnectionError)
+        assert tries == [0]
+
+    run_virtual(main())
+
+
+def test_it_nests_in_maps_and_in_itself() -> None:
+    async def pair(number: int) -> list[int]:
+        return await fw.parallel([giving(number), giving(number + 1)])
+
+    async def many() -> int:
+        outcomes = await fw.map(pair, range(10)).collect()
+        return sum(sum(outcome.value) for outcome in outcomes)
+
+    async def main() -> None:
+        assert await fw.parallel({"x": many, "y": many}) == {"x": 100, "y": 100}
+        with pytest.raises(ValueError, match="deep") as caught:
+            await fw.parallel(
+                {"outer": lambda: fw.parallel({"inner": failing(ValueError("deep"))})}
+            )
+        assert caught.value.__notes__ == ["in operation 'inner'", "in operation 'outer'"]
+        assert alone()
+
+    run_virtual(main())
+
+
+def test_what_is_no_exception_ends_everything_and_gets_out() -> None:
+    ended: list[float] = []
+
+    class Stop(BaseException):
+        pass
+
+    async def stop() -> None:
+        raise Stop
+
+    async def main() -> None:
+        with pytest.raises(Stop):
+            await fw.settle([stop, stubborn(1, ended)])
+        assert ended == [1]
+        assert alone()
+
+    run_virtual(main())
