@@ -21,8 +21,9 @@ from pydantic import BaseModel
 from fanwise.clock import LoopClock
 from fanwise.models.http.transport import HttpReply
 from fanwise.models.identity import content_key, request_json
-from fanwise.models.openai_chat import OpenAIEndpoint
+from fanwise.models.openai_chat import ChatDialect
 from fanwise.models.prices import Prices
+from fanwise.models.remote import RemoteEndpoint
 from fanwise.models.schemas import Schemas
 from fanwise.models.sse import SseParser
 from fanwise.models.structured import parse
@@ -134,9 +135,9 @@ def main() -> None:
 
 def sends(request: Request, *, stream: bool = False) -> float:
     """Microseconds of one attempt."""
-    model = OpenAIEndpoint(
+    model = RemoteEndpoint(
         "openai/gpt-4o-mini",
-        model="gpt-4o-mini",
+        dialect=ChatDialect("gpt-4o-mini"),
         provider="openai",
         origin="openai",
         base_url="https://api.openai.com/v1",

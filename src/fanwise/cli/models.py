@@ -20,8 +20,10 @@ def models(*, home: HomeFlags) -> int:
     """List providers, keys, price date and simulated models.
 
     A model is written provider/model, such as openai/gpt-4o-mini. Of keys only the names of their
-    environment variables are shown. Sends nothing.
+    environment variables are shown; "counts as" is the provider's way of counting what limits are
+    of. Sends nothing.
     """
+    from fanwise.limits.profiles.known import profile_of
     from fanwise.models.http.transport import open_transport
     from fanwise.models.prices import Prices
     from fanwise.models.registry import Registry
@@ -30,10 +32,13 @@ def models(*, home: HomeFlags) -> int:
     listing = Registry(open_transport, env=environment()).listing()
     priced_at = Prices().date().isoformat()
     profiles = {name: _behaviour(profile) for name, profile in named_profiles().items()}
+    counts_as = {p.name: profile_of(p.name).name for p in listing}
     if home.json:
         put_json(
             {
-                "providers": listing,
+                "providers": [
+                    {**dataclasses.asdict(p), "profile": counts_as[p.name]} for p in listing
+                ],
                 "builtin": ["builtin/rules"],
                 "simulated": {f"sim/{name}": shown for name, shown in profiles.items()},
                 "prices_as_of": priced_at,
@@ -41,8 +46,11 @@ def models(*, home: HomeFlags) -> int:
         )
         return ExitCode.OK
     put_table(
-        ("provider", "key", "address", "note"),
-        [(f"{p.name}/…", _key(p), p.base_url, p.note or p.title) for p in listing],
+        ("provider", "key", "dialect", "counts as", "address", "note"),
+        [
+            (f"{p.name}/…", _key(p), p.dialect, counts_as[p.name], p.base_url, p.note or p.title)
+            for p in listing
+        ],
     )
     put("")
     put_table(
@@ -61,7 +69,10 @@ def models(*, home: HomeFlags) -> int:
 def _key(provider: ProviderListing) -> str:
     if not provider.needs_key and not provider.has_key:
         return "none needed"
-    return f"{provider.key_env} {'set' if provider.has_key else 'missing'}"
+    if not provider.has_key:
+        return f"{provider.key_env} missing"
+    more = len(provider.keys) - 1
+    return f"{provider.keys[0]} set" + (f" and {more} more" if more else "")
 
 
 def _behaviour(profile: SimProfile) -> Mapping[str, Any]:

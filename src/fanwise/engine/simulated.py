@@ -93,19 +93,21 @@ class Simulated:
 
     def endpoint(self, model: str) -> Endpoint:
         """The endpoint of a started provider."""
-        from fanwise.models.openai_chat import OpenAIEndpoint
+        from fanwise.models.openai_chat import chat_dialects
+        from fanwise.models.remote import RemoteEndpoint
 
         name = split_model(model)[1]
         provider = self._providers.get(name)
         if provider is None:
             raise ConfigError(f"{model} was not started", hint="call it through a run's context")
-        return OpenAIEndpoint(
+        dialect, others = chat_dialects(name)
+        return RemoteEndpoint(
             f"{PROVIDER}/{name}",
-            model=name,
+            dialect=dialect,
+            others=others,
             provider=PROVIDER,
             origin=PROVIDER,
             base_url=provider.base_url,
-            key="",
             transport=self._transport(),
             clock=self._clock,
         )

@@ -149,11 +149,12 @@ def usage_of(usage: Any) -> Usage:
         # Embeddings write nothing: their total is their input.
         written = 0 if read is not None and found.get("total_tokens") == read else None
     return Usage(
-        input_tokens=_count(read), output_tokens=_count(written), cached_input_tokens=_count(cached)
+        input_tokens=count(read), output_tokens=count(written), cached_input_tokens=count(cached)
     )
 
 
-def _count(value: Any) -> int | None:
+def count(value: Any) -> int | None:
+    """The value where it is a whole number from 0 up."""
     return value if type(value) is int and value >= 0 else None
 
 
@@ -169,7 +170,7 @@ def text_of(value: Any) -> str:
 
 def request_id(headers: Mapping[str, str], body: Mapping[str, Any]) -> str | None:
     """The provider's id of the request: its header, else the answer's own id."""
-    found = headers.get("x-request-id")
+    found = headers.get("x-request-id") or headers.get("request-id")
     if found is None:
         found = body.get("id")
     return found if isinstance(found, str) and found else None

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import orjson
 
-from fanwise.errors import PlanError
+from fanwise.models.dialect import check_parameters, own_body
 from fanwise.models.json_bytes import json_bytes
 from fanwise.models.json_schema import is_strict
 from fanwise.records import Message, Request, Schema
@@ -39,14 +39,7 @@ def encode_chat(
         TypeError: A part has no JSON form.
     """
     if request.body is not None:
-        if request.body.get("stream"):
-            raise PlanError(
-                "the request's body asks for a stream",
-                hint='leave "stream" out of the body: the answer is wanted whole',
-            )
-        if "model" in request.body:
-            return json_bytes(request.body)
-        return json_bytes({"model": model, **request.body})
+        return json_bytes(own_body(request, model=model))
     parameters = request.parameters
     body: dict[str, Any] = {
         "model": model,
@@ -55,8 +48,7 @@ def encode_chat(
         ],
     }
     if parameters:
-        if not _OURS.isdisjoint(parameters):
-            raise _reserved(parameters)
+        check_parameters(parameters, _OURS)
         body.update(parameters)
     if response_format is not None:
         body["response_format"] = orjson.Fragment(response_format)
@@ -65,14 +57,6 @@ def encode_chat(
         if stream_usage:
             body["stream_options"] = {"include_usage": True}
     return json_bytes(body)
-
-
-def _reserved(parameters: Mapping[str, Any]) -> PlanError:
-    names = ", ".join(sorted(_OURS.intersection(parameters)))
-    return PlanError(
-        f"the parameters set {names}, which the call itself sets",
-        hint="name the model and the messages as arguments; ask for tokens with on_delta",
-    )
 
 
 def encode_schema(schema: Schema) -> bytes:

@@ -143,6 +143,35 @@ def _make_strict(node: dict[str, Any]) -> dict[str, Any]:
     return node
 
 
+def only(
+    definition: Node,
+    keywords: frozenset[str],
+    *,
+    formats: frozenset[str] | None = None,
+    const_as_enum: bool = False,
+) -> dict[str, Any]:
+    """The schema without the keywords that a provider does not know.
+
+    What such a schema accepts is at least what the given one accepts: an answer is to be checked
+    against the given one.
+
+    Args:
+        definition: The schema.
+        keywords: What the provider knows.
+        formats: The values of ``format`` that it knows; all if ``None``.
+        const_as_enum: Writes ``const`` as an ``enum`` of one value.
+    """
+
+    def cut(node: dict[str, Any]) -> dict[str, Any]:
+        if const_as_enum and "const" in node:
+            node.setdefault("enum", [node["const"]])
+        if formats is not None and node.get("format") not in formats:
+            node.pop("format", None)
+        return {name: value for name, value in node.items() if name in keywords}
+
+    return _mapped(definition, cut)
+
+
 def _mapped(node: Node, change: Any) -> dict[str, Any]:
     """A copy of a schema in which every schema has been through ``change``, the deepest first."""
     copy: dict[str, Any] = dict(node)

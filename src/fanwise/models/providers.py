@@ -5,9 +5,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from fanwise.errors import ConfigError
+
+DialectName = Literal["chat", "messages", "gemini"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,8 @@ class Provider:
         needs_key: Whether it answers nobody without a key.
         key_header: The header that carries the key; ``authorization`` sends it as a bearer.
         stream_usage: Whether it knows ``stream_options.include_usage``.
-        compatible_url: Where it speaks the OpenAI dialect, for one whose own is not spoken here.
+        dialect: What is spoken with it.
+        more_key_envs: Other variables that may hold its key, after the usual one.
     """
 
     name: str
@@ -32,7 +36,8 @@ class Provider:
     needs_key: bool = True
     key_header: str = "authorization"
     stream_usage: bool = True
-    compatible_url: str = ""
+    dialect: DialectName = "chat"
+    more_key_envs: tuple[str, ...] = ()
 
     @property
     def key_env(self) -> str:
@@ -61,14 +66,23 @@ def _local(name: str, title: str, port: int, *, prefix: str = "") -> Provider:
     )
 
 
-def _foreign(name: str, title: str, compatible_url: str) -> Provider:
-    return Provider(
-        name=name, title=title, base_url="", prefix=name.upper(), compatible_url=compatible_url
-    )
-
-
 PROVIDERS: tuple[Provider, ...] = (
     _remote("openai", "OpenAI", "https://api.openai.com/v1"),
+    Provider(
+        name="anthropic",
+        title="Anthropic",
+        base_url="https://api.anthropic.com/v1",
+        prefix="ANTHROPIC",
+        dialect="messages",
+    ),
+    Provider(
+        name="gemini",
+        title="Google Gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        prefix="GEMINI",
+        more_key_envs=("GOOGLE_API_KEY",),
+        dialect="gemini",
+    ),
     _remote("groq", "Groq", "https://api.groq.com/openai/v1"),
     _remote("openrouter", "OpenRouter", "https://openrouter.ai/api/v1"),
     _remote("together", "Together AI", "https://api.together.xyz/v1"),
@@ -88,10 +102,9 @@ PROVIDERS: tuple[Provider, ...] = (
     _local("vllm", "vLLM on this machine", 8000),
     _local("llamacpp", "llama.cpp server on this machine", 8080),
     _local("lmstudio", "LM Studio on this machine", 1234),
-    _foreign("anthropic", "Anthropic", "https://api.anthropic.com/v1"),
-    _foreign("gemini", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta/openai"),
 )
 BY_NAME: Mapping[str, Provider] = {provider.name: provider for provider in PROVIDERS}
+ALIASES: Mapping[str, str] = {"google": "gemini"}
 
 
 def provider_at(base_url: str) -> Provider | None:
@@ -99,7 +112,7 @@ def provider_at(base_url: str) -> Provider | None:
     host = urlsplit(base_url).hostname
     for provider in PROVIDERS:
         if provider.needs_key:
-            home = urlsplit(provider.base_url or provider.compatible_url).hostname
+            home = urlsplit(provider.base_url).hostname
             if home is not None and host == home:
                 return provider
     return None

@@ -15,13 +15,16 @@ _DETAIL_CHARS = 400
 # A character is at most four bytes of UTF-8.
 _BODY_BYTES = 4 * BODY_CHARS
 
-# What the types of OpenAI's error objects mean where no status comes with them (in a stream, or
-# under a 200). https://platform.openai.com/docs/guides/error-codes
+# What the types of OpenAI's and Anthropic's error objects mean where no status comes with them (in
+# a stream, or under a 200). https://platform.openai.com/docs/guides/error-codes and
+# https://docs.anthropic.com/en/api/errors
 _STATUS_OF_TYPE: Mapping[str, int] = {
     "invalid_request_error": 400,
     "authentication_error": 401,
+    "billing_error": 402,
     "permission_error": 403,
     "not_found_error": 404,
+    "request_too_large": 413,
     "insufficient_quota": 429,
     "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
@@ -29,6 +32,7 @@ _STATUS_OF_TYPE: Mapping[str, int] = {
     "tokens": 429,
     "server_error": 500,
     "api_error": 500,
+    "timeout_error": 504,
     "overloaded_error": 529,
 }
 _MOVED = frozenset({301, 302, 303, 307, 308})

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING
 
 from fanwise.clock import Clock, LoopClock
 from fanwise.errors import ConfigError
+from fanwise.models.anthropic_messages import MessagesDialect
+from fanwise.models.credentials import Credential, credentials_in
+from fanwise.models.dialect import Dialect
 from fanwise.models.endpoint import CallableEndpoint, Endpoint
+from fanwise.models.gemini import GeminiDialect
 from fanwise.models.names import canonical_model, split_model
-from fanwise.models.openai_chat import OpenAIEndpoint
+from fanwise.models.openai_chat import chat_dialects
 from fanwise.models.providers import (
+    ALIASES,
     BY_NAME,
     PROVIDERS,
     Provider,
@@ -21,6 +26,7 @@ from fanwise.models.providers import (
     is_private,
     provider_at,
 )
+from fanwise.models.remote import RemoteEndpoint
 from fanwise.models.rules import RULES_MODEL, Rules, RulesEndpoint
 from fanwise.records import NOTHING, Request, Response
 
@@ -39,8 +45,10 @@ class ProviderListing:
         title: Its name for people.
         base_url: Where its models are now; empty where that has to be set.
         key_env: The environment variable of its key; empty where it takes none.
-        has_key: Whether that variable is set.
+        has_key: Whether there is a key.
         needs_key: Whether it answers nobody without a key.
+        dialect: What is spoken with it: ``chat``, ``messages`` or ``gemini``.
+        keys: Names of the variables (and lines of a file) that hold its keys; never the keys.
         note: What there is to know before using it.
     """
 
@@ -50,6 +58,8 @@ class ProviderListing:
     key_env: str
     has_key: bool
     needs_key: bool
+    dialect: str = "chat"
+    keys: Sequence[str] = ()
     note: str = ""
 
 
@@ -82,7 +92,7 @@ class Registry:
         self._callables = {canonical_model(name): model for name, model in callables.items()}
         self._base_urls = base_urls
         self._clock = clock or LoopClock()
-        self._endpoints: dict[tuple[str, str | None, str | None], Endpoint] = {}
+        self._endpoints: dict[tuple[str, str | None, str | None], tuple[Endpoint, ...]] = {}
 
     def __repr__(self) -> str:
         return f"Registry({len(self._endpoints)} endpoints, {len(self._callables)} callables)"
@@ -108,15 +118,30 @@ class Registry:
             ConfigError: The name is unknown, the base URL is unusable, or the key is missing or
                 cannot be sent. Nothing was spent.
         """
+        return self.resolve_all(model, base_url=base_url, api_key_env=api_key_env, rules=rules)[0]
+
+    def resolve_all(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key_env: str | None = None,
+        rules: Rules | None = None,
+    ) -> tuple[Endpoint, ...]:
+        """The endpoints of a model, one for each key; see :meth:`resolve`.
+
+        All of them go to the same address and have the same origin: which key was used makes no
+        difference to a call's identity.
+        """
         if rules is not None and model == RULES_MODEL:
-            return RulesEndpoint(rules)
+            return (RulesEndpoint(rules),)
         key = (model, base_url, api_key_env)
-        endpoint = self._endpoints.get(key)
-        if endpoint is None:
-            endpoint = self._make(canonical_model(model), base_url, api_key_env, rules)
-            if not isinstance(endpoint, RulesEndpoint):
-                self._endpoints[key] = endpoint
-        return endpoint
+        endpoints = self._endpoints.get(key)
+        if endpoints is None:
+            endpoints = self._make(canonical_model(model), base_url, api_key_env, rules)
+            if not isinstance(endpoints[0], RulesEndpoint):
+                self._endpoints[key] = endpoints
+        return endpoints
 
     async def aclose(self) -> None:
         """Closes the transport, if one was opened."""
@@ -131,20 +156,18 @@ class Registry:
 
     def _make(
         self, model: str, base_url: str | None, api_key_env: str | None, rules: Rules | None
-    ) -> Endpoint:
+    ) -> tuple[Endpoint, ...]:
         function = self._callables.get(model)
         if function is not None:
-            return CallableEndpoint(model, function)
+            return (CallableEndpoint(model, function),)
         provider, name = split_model(model)
         if provider == "builtin":
-            return _builtin(model, rules)
+            return (_builtin(model, rules),)
         if provider == SIM:
-            return self._sim(model, name, base_url)
-        known = BY_NAME.get(provider)
+            return (self._sim(model, name, base_url),)
+        known = BY_NAME.get(ALIASES.get(provider, provider))
         if known is None:
             raise self._unknown(model, provider)
-        if known.compatible_url:
-            raise _foreign(known, name)
         return self._served(model, name, known, base_url, api_key_env)
 
     def _sim(self, model: str, name: str, base_url: str | None) -> Endpoint:
@@ -154,53 +177,45 @@ class Registry:
                 f"{model} needs the simulated provider, and none is running",
                 hint="start one with `fanwise simulate` and give its --base-url",
             )
-        return self._endpoint(
-            model, name, provider=SIM, origin=SIM, base_url=checked_base_url(url, named_by=SIM)
+        usual, others = chat_dialects(name)
+        return RemoteEndpoint(
+            model,
+            dialect=usual,
+            others=others,
+            provider=SIM,
+            origin=SIM,
+            base_url=checked_base_url(url, named_by=SIM),
+            transport=self._shared(),
+            clock=self._clock,
         )
 
     def _served(
         self, model: str, name: str, known: Provider, base_url: str | None, api_key_env: str | None
-    ) -> Endpoint:
+    ) -> tuple[Endpoint, ...]:
         url, explicit = self._base_url(known, base_url)
         usual = checked_base_url(known.base_url, named_by=known.name) if known.base_url else ""
-        key = self._key(known, url, explicit=explicit, api_key_env=api_key_env)
-        return self._endpoint(
-            model,
-            name,
-            provider=known.name,
-            origin=url if explicit and url != usual else known.name,
-            base_url=url,
-            key=key,
-            key_header=known.key_header,
-            stream_usage=known.stream_usage,
+        credentials = self._keys(known, url, explicit=explicit, api_key_env=api_key_env)
+        dialect, others = _dialects(known, name)
+        return tuple(
+            RemoteEndpoint(
+                model,
+                dialect=dialect,
+                others=others,
+                provider=known.name,
+                origin=url if explicit and url != usual else known.name,
+                base_url=url,
+                key=credential.key,
+                key_name=credential.name,
+                transport=self._shared(),
+                clock=self._clock,
+            )
+            for credential in credentials
         )
 
-    def _endpoint(
-        self,
-        model: str,
-        name: str,
-        *,
-        provider: str,
-        origin: str,
-        base_url: str,
-        key: str = "",
-        key_header: str = "authorization",
-        stream_usage: bool = True,
-    ) -> Endpoint:
+    def _shared(self) -> Transport:
         if self._transport is None:
             self._transport = self._open_transport()
-        return OpenAIEndpoint(
-            model,
-            model=name,
-            provider=provider,
-            origin=origin,
-            base_url=base_url,
-            key=key,
-            key_header=key_header,
-            stream_usage=stream_usage,
-            transport=self._transport,
-            clock=self._clock,
-        )
+        return self._transport
 
     def _base_url(self, known: Provider, given: str | None) -> tuple[str, bool]:
         """The base URL, and whether it was set by somebody."""
@@ -220,20 +235,24 @@ class Registry:
             )
         return checked_base_url(known.base_url, named_by=known.name), False
 
-    def _key(self, known: Provider, url: str, *, explicit: bool, api_key_env: str | None) -> str:
-        """The key for a base URL: the one of the host's own provider where that is known."""
+    def _keys(
+        self, known: Provider, url: str, *, explicit: bool, api_key_env: str | None
+    ) -> tuple[Credential, ...]:
+        """The keys for a base URL: those of the host's own provider where that is known."""
         owner = provider_at(url) if explicit else known
         variable = api_key_env or (owner or known).key_env
-        key = self._env.get(variable, "").strip()
-        if key:
-            return _sendable(key, variable)
+        more = () if api_key_env else (owner or known).more_key_envs
+        for candidate in (variable, *more):
+            found = credentials_in(self._env, candidate)
+            if found:
+                return found
         if api_key_env is not None:
             raise ConfigError(
                 f"the environment variable {api_key_env} holds no key",
                 hint=f"set it: export {api_key_env}=…",
             )
         if not known.needs_key or is_loopback(url) or (explicit and is_private(url)):
-            return ""
+            return (Credential(name="", key=""),)
         title = (owner or known).title if owner or not explicit else f"the server at {url}"
         raise ConfigError(
             f"{known.name}/… needs a key for {title}, and {variable} is not set",
@@ -260,22 +279,25 @@ class Registry:
 
     def _listed(self, provider: Provider) -> ProviderListing:
         note = ""
-        if provider.compatible_url:
-            note = f"through openai/MODEL with --base-url {provider.compatible_url}"
-        elif not provider.base_url:
+        if not provider.base_url:
             note = f"set {provider.base_url_env}"
         elif not provider.needs_key:
             note = "needs no key"
         elif provider.name == "openai":
             note = "or any compatible server, with --base-url"
         base_url = self._base_urls.get(provider.name) or self._env.get(provider.base_url_env)
+        keys: tuple[str, ...] = ()
+        for variable in (provider.key_env, *provider.more_key_envs):
+            keys = keys or tuple(found.name for found in credentials_in(self._env, variable))
         return ProviderListing(
             name=provider.name,
             title=provider.title,
-            base_url=base_url or provider.base_url or provider.compatible_url,
+            base_url=base_url or provider.base_url,
             key_env=provider.key_env,
-            has_key=bool(self._env.get(provider.key_env, "").strip()),
+            has_key=bool(keys),
             needs_key=provider.needs_key,
+            dialect=provider.dialect,
+            keys=keys,
             note=note,
         )
 
@@ -291,19 +313,9 @@ def _builtin(model: str, rules: Rules | None) -> Endpoint:
     return RulesEndpoint(rules)
 
 
-def _foreign(known: Provider, name: str) -> ConfigError:
-    return ConfigError(
-        f"the own protocol of {known.title} ({known.name}/{name}) is not spoken yet",
-        hint=f"use its OpenAI-compatible address: -m openai/{name} --base-url "
-        f"{known.compatible_url} (the key is read from {known.key_env})",
-    )
-
-
-def _sendable(key: str, variable: str) -> str:
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(
-            f"the key in {variable} holds a character that no key has: a line break, a blank, or "
-            "one outside ASCII",
-            hint=f"copy the key again, on one line: export {variable}=…",
-        )
-    return key
+def _dialects(known: Provider, model: str) -> tuple[Dialect, Mapping[str, Dialect]]:
+    if known.dialect == "messages":
+        return MessagesDialect(model), NOTHING
+    if known.dialect == "gemini":
+        return GeminiDialect(model), NOTHING
+    return chat_dialects(model, key_header=known.key_header, stream_usage=known.stream_usage)

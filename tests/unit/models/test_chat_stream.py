@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from fanwise.clock import LoopClock
 from fanwise.models.http.errors import TransportFault, TransportTimeout
-from fanwise.models.openai_chat import OpenAIEndpoint
 from fanwise.records import Failure, Request, Response, Timeouts, Usage, user
 from fanwise.testing.virtual import run_virtual
+from support.endpoints import chat_endpoint
 from support.fake_transport import FakeTransport, reply
 
 RESET = TransportFault("cut off", kind="reset", phase="between_chunks", maybe_sent=True)
@@ -46,17 +46,7 @@ WHOLE = [ROLE, delta("Hel"), delta("lo"), STOP, USAGE, DONE]
 def ask(*chunks, request=ASKED, headers=None, transport=None, **options):
     """The result of a streamed attempt, and the tokens that were handed out."""
     transport = transport or FakeTransport(list(chunks), headers=headers)
-    model = OpenAIEndpoint(
-        "openai/gpt-4o-mini",
-        model="gpt-4o-mini",
-        provider="openai",
-        origin="openai",
-        base_url="https://api.openai.com/v1",
-        key="",
-        transport=transport,
-        clock=LoopClock(),
-        **options,
-    )
+    model = chat_endpoint(transport, **options)
     tokens = []
     result = run_virtual(model.send(request, timeouts=Timeouts(), on_token=tokens.append))
     return result, tokens
@@ -151,23 +141,14 @@ def test_a_server_that_keeps_the_stream_open_after_done_is_left_soon():
     transport = FakeTransport([*WHOLE, 3600.0])
     clock = []
 
-    class Watched(OpenAIEndpoint):
-        async def send(self, *args, **options):
-            result = await super().send(*args, **options)
-            clock.append(self._clock.monotonic())
-            return result
+    async def watched():
+        result = await chat_endpoint(transport).send(
+            ASKED, timeouts=Timeouts(), on_token=lambda _: None
+        )
+        clock.append(LoopClock().monotonic())
+        return result
 
-    model = Watched(
-        "openai/m",
-        model="m",
-        provider="openai",
-        origin="openai",
-        base_url="https://h/v1",
-        key="",
-        transport=transport,
-        clock=LoopClock(),
-    )
-    answer = run_virtual(model.send(ASKED, timeouts=Timeouts(), on_token=lambda _: None))
+    answer = run_virtual(watched())
     assert answer.text == "Hello"
     assert clock == [1.0]
 

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from fanwise.clock import LoopClock
 from fanwise.errors import PlanError
+from fanwise.models.dialect import join_url
 from fanwise.models.http.errors import TransportFault, TransportTimeout
-from fanwise.models.openai_chat import OpenAIEndpoint, join_url
 from fanwise.records import Failure, Message, Request, Schema, Timeouts, system, user
+from support.endpoints import chat_endpoint
 from support.fake_transport import FakeTransport, reply
 
 KEY = "sk-live-1234567890"
@@ -27,19 +27,7 @@ SCHEMA = Schema(
 
 
 def endpoint(transport, **options):
-    return OpenAIEndpoint(
-        **{
-            "name": "openai/gpt-4o-mini",
-            "model": "gpt-4o-mini",
-            "provider": "openai",
-            "origin": "openai",
-            "base_url": "https://api.openai.com/v1",
-            "key": KEY,
-            "transport": transport,
-            "clock": LoopClock(),
-            **options,
-        }
-    )
+    return chat_endpoint(transport, **{"key": KEY, **options})
 
 
 def send(transport, request=ASKED, **options):

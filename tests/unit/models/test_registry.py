@@ -245,23 +245,76 @@ def test_an_unknown_name_is_answered_with_the_nearest(model, words):
 
 
 @pytest.mark.parametrize(
-    ("model", "url", "variable"),
+    ("model", "variable", "url", "header"),
     [
-        ("anthropic/claude-sonnet-4-5", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
+        (
+            "anthropic/claude-sonnet-4-5",
+            "ANTHROPIC_API_KEY",
+            "https://api.anthropic.com/v1/messages",
+            "x-api-key",
+        ),
         (
             "gemini/gemini-2.5-flash",
+            "GEMINI_API_KEY",
+            "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent",
+            "x-goog-api-key",
+        ),
+        (
+            "google/gemini-2.5-flash",
+            "GOOGLE_API_KEY",
+            "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent",
+            "x-goog-api-key",
+        ),
+    ],
+)
+def test_a_provider_with_a_dialect_of_its_own_is_spoken_to_in_it(model, variable, url, header):
+    transport = FakeTransport(reply({}))
+    endpoint = registry(env={variable: KEY}, transport=transport).resolve(model)
+    asyncio.run(endpoint.send(ASKED, timeouts=Timeouts()))
+    [sent] = transport.sent
+    assert sent.url == url
+    assert [name for name, value in sent.headers.items() if KEY in value] == [header]
+    assert endpoint.origin == endpoint.provider
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "variable"),
+    [
+        ("claude-sonnet-4-5", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
+        (
+            "gemini-2.5-flash",
             "https://generativelanguage.googleapis.com/v1beta/openai",
             "GEMINI_API_KEY",
         ),
     ],
 )
-def test_a_provider_with_a_protocol_of_its_own_says_how_to_reach_it(model, url, variable):
-    message = refused(model)
-    name = model.partition("/")[2]
-    assert f"-m openai/{name} --base-url {url}" in message
-    assert variable in message
+def test_the_compatible_address_of_another_provider_has_that_providers_key(name, url, variable):
     request, _ = wire(f"openai/{name}", env={variable: "k"}, base_url=url)
     assert request.headers["authorization"] == "Bearer k"
+
+
+def test_several_keys_are_several_endpoints_of_one_place():
+    env = {"OPENAI_API_KEY": "k-a", "OPENAI_API_KEY_2": "k-c", "OPENAI_API_KEY_1": "k-b"}
+    transport = FakeTransport(ANSWER)
+    found = registry(env=env, transport=transport).resolve_all("openai/gpt-4o-mini")
+    for endpoint in found:
+        asyncio.run(endpoint.send(ASKED, timeouts=Timeouts()))
+    sent = [request.headers["authorization"] for request in transport.sent]
+    assert sent == ["Bearer k-a", "Bearer k-b", "Bearer k-c"]
+    assert {endpoint.origin for endpoint in found} == {"openai"}
+    names = [endpoint.key_name for endpoint in found]
+    assert names == ["OPENAI_API_KEY", "OPENAI_API_KEY_1", "OPENAI_API_KEY_2"]
+
+
+def test_keys_of_one_provider_never_go_to_another():
+    env = {"OPENAI_API_KEY": "k-a", "OPENAI_API_KEY_1": "k-b", "GROQ_API_KEY": "k-g"}
+    transport = FakeTransport(ANSWER)
+    found = registry(env=env, transport=transport).resolve_all(
+        "openai/m", base_url="https://api.groq.com/openai/v1"
+    )
+    for endpoint in found:
+        asyncio.run(endpoint.send(ASKED, timeouts=Timeouts()))
+    assert [request.headers["authorization"] for request in transport.sent] == ["Bearer k-g"]
 
 
 def test_a_users_own_model_goes_before_all_others():
@@ -322,5 +375,6 @@ def test_the_listing_says_which_keys_are_there():
     assert listing["openai"].base_url == "https://env.example/v1"
     assert not listing["groq"].has_key
     assert (listing["ollama"].needs_key, listing["ollama"].note) == (False, "needs no key")
-    assert "--base-url https://api.anthropic.com/v1" in listing["anthropic"].note
+    assert listing["anthropic"].dialect == "messages"
+    assert listing["openai"].keys == ("OPENAI_API_KEY",)
     assert listing["azure"].note == "set AZURE_OPENAI_BASE_URL"

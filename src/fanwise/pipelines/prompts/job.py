@@ -215,7 +215,7 @@ class PromptsJob:
         body = row.data["body" if kind == "openai" else "params"]
         named = body.get("model") if isinstance(body, Mapping) else None
         if isinstance(named, str) and named:
-            provider = split_model(given)[0] if given else "openai"
+            provider = split_model(given)[0] if given else kind
             return f"{provider}/{named}"
         if not given:
             raise InputError(

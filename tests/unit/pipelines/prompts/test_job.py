@@ -129,6 +129,13 @@ def test_one_file_holds_rows_or_batch_lines(tmp_path):
         job.count()
 
 
+def test_anthropic_lines_go_to_anthropic_unless_told_otherwise(tmp_path):
+    source = tmp_path / "batch.jsonl"
+    source.write_text('{"custom_id": "a", "params": {"model": "claude"}}\n', encoding="utf-8")
+    (item,) = PromptsJob(source=source).items()
+    assert item.model == "anthropic/claude"
+
+
 def test_anthropic_lines_are_recognised(tmp_path):
     source = table(tmp_path, {"custom_id": "a", "params": {"model": "claude", "messages": []}})
     (item,) = PromptsJob(source=source, models=["anthropic/x"]).items()
