@@ -1,0 +1,1 @@
+"""Graphs: steps that depend on each other, each started the moment its own inputs are there."""
