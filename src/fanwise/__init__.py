@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fanwise import documents, errors, types
     from fanwise.engine.context import Context
+    from fanwise.engine.graph.graph import Graph
     from fanwise.engine.loop import run_sync
     from fanwise.engine.opening import OpenRun as open_run  # noqa: N813 - it is used as a verb
     from fanwise.engine.plain import map  # noqa: A004 - it is what the builtin does, at once
@@ -46,6 +47,7 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "Context": "engine.context",
+    "Graph": "engine.graph.graph",
     "Limits": "limits.settings",
     "Outcome": "records",
     "Request": "records",
@@ -74,6 +76,7 @@ _RENAMED = {"open_run": "OpenRun", "track": "Tracker"}
 
 __all__ = [
     "Context",
+    "Graph",
     "Limits",
     "Outcome",
     "Request",

@@ -23,6 +23,7 @@ FanwiseError                 code (stable), hint (how to mend it)
 │   ├ CorruptRecord          a record that cannot be read
 │   └ JournalUnavailable     disk full, I/O error, database unreachable
 ├ AllFailed                  no operation of a race or candidate of a fallback succeeded
+├ StepSkipped            a step of a graph was not started: one that it needs has failed
 ├ OperationCancelled         an operation ended as cancelled although nobody cancelled it
 └ RunAborted                 the run ended early; carries the partial report
 
@@ -276,6 +277,24 @@ class AllFailed(FanwiseError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.errors: Mapping[str, Exception] = dict(errors or {})
+
+
+class StepSkipped(FanwiseError):
+    """A step of a graph was not started, since one that it cannot do without has failed.
+
+    Args:
+        message: Which, and why.
+        hint: How to mend it.
+        step: The step.
+        cause: The step that failed; ``total_s`` where the graph's time was up.
+    """
+
+    code = "step_skipped"
+
+    def __init__(self, message: str, *, hint: str = "", step: str = "", cause: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.step = step
+        self.cause = cause
 
 
 class OperationCancelled(FanwiseError):

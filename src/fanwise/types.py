@@ -10,6 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fanwise.engine.graph.context import StepContext
+    from fanwise.engine.graph.report import GraphReport
+    from fanwise.engine.graph.result import GraphResult
+    from fanwise.engine.graph.states import StepEvent
     from fanwise.engine.mapping import Map
     from fanwise.engine.planning import Plan
     from fanwise.progress.live import Snapshot
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "Delta": "records",
+    "GraphReport": "engine.graph.report",
+    "GraphResult": "engine.graph.result",
     "Map": "engine.mapping",
     "Message": "records",
     "Plan": "engine.planning",
@@ -29,6 +35,8 @@ _PLACES = {
     "Snapshot": "progress.live",
     "Span": "progress.tracked",
     "StatedLimit": "records",
+    "StepContext": "engine.graph.context",
+    "StepEvent": "engine.graph.states",
     "Timeouts": "records",
     "TrackReport": "progress.tracked",
     "Usage": "records",
@@ -36,6 +44,8 @@ _PLACES = {
 
 __all__ = [
     "Delta",
+    "GraphReport",
+    "GraphResult",
     "Map",
     "Message",
     "Plan",
@@ -45,6 +55,8 @@ __all__ = [
     "Snapshot",
     "Span",
     "StatedLimit",
+    "StepContext",
+    "StepEvent",
     "Timeouts",
     "TrackReport",
     "Usage",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from fanwise.clock import Clock
     from fanwise.engine.attempts import Attempts
     from fanwise.engine.calls import Caller
+    from fanwise.engine.graph.graph import Graph
+    from fanwise.engine.graph.result import GraphResult
     from fanwise.engine.pools import Pools
     from fanwise.engine.simulated import Simulated
     from fanwise.journal.home import Home
@@ -201,6 +203,31 @@ class Run:
                 self._unfinished = True
 
         return closed
+
+    async def graph(
+        self, graph: Graph, inputs: Mapping[str, Any] | None = None, *, item_id: str, **options: Any
+    ) -> GraphResult:
+        """Runs a graph as one item: calls of its steps (``ctx.call``) are journalled and resumed.
+
+        Resuming is running it again: calls that were served answer from the journal at once.
+
+        Args:
+            graph: The graph.
+            inputs: Its inputs by name.
+            item_id: The item's id, the same when the run is resumed.
+            options: As :meth:`fanwise.Graph.run` takes them.
+
+        Returns:
+            Its result, also where steps have failed: the item then counts as failed.
+
+        Raises:
+            PlanError, UsageError: As :meth:`fanwise.Graph.run`.
+            Drained: The run was drained before the graph had ended.
+            JournalUnavailable: What was done could not be made durable.
+        """
+        from fanwise.engine.graph.journalled import run_graph
+
+        return await run_graph(self, graph, inputs or {}, item_id=item_id, options=options)
 
     # calls
 

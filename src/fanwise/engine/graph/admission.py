@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fanwise.engine.graph.ending import end_all
 from fanwise.records import NO_USAGE, NOTHING, Cost, Usage, Verdict
@@ -30,11 +29,11 @@ class Seat:
 
     __slots__ = ("_lent", "_limiter", "_permit", "queued_s")
 
-    def __init__(self, limiter: Limiter, permit: Permit) -> None:
+    def __init__(self, limiter: Limiter, permit: Permit, *, queued_s: float) -> None:
         self._limiter = limiter
         self._permit: Permit | None = permit
         self._lent = 0
-        self.queued_s = permit.queued_s
+        self.queued_s = queued_s
 
     def lend(self) -> None:
         """The step waits for its sub-steps from here."""
@@ -42,6 +41,10 @@ class Seat:
         permit, self._permit = self._permit, None
         if permit is not None:
             permit.settle(_SERVED)
+
+    def drop(self) -> None:
+        """The step was cancelled while it waited for them: it ends without a place."""
+        self._lent -= 1
 
     async def take_back(self) -> None:
         """The sub-steps have ended: goes on as soon as there is a place, without a new request."""
@@ -66,10 +69,9 @@ class Seat:
 class Ticket:
     """A place in the queue before the limiter, and the permit once its turn has come."""
 
-    __slots__ = ("_admission", "_future")
+    __slots__ = ("_future",)
 
-    def __init__(self, admission: Admission, future: asyncio.Future[Seat]) -> None:
-        self._admission = admission
+    def __init__(self, future: asyncio.Future[Seat]) -> None:
         self._future = future
 
     async def seat(self) -> Seat:
@@ -100,7 +102,7 @@ class Admission:
 
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
-        self._heap: list[tuple[float, int, int, asyncio.Future[Seat]]] = []
+        self._heap: list[tuple[float, int, int, float, asyncio.Future[Seat]]] = []
         self._numbers = itertools.count()
         self._pump: asyncio.Task[None] | None = None
 
@@ -113,10 +115,11 @@ class Admission:
         """A place in the queue; among equals the longer chain of work goes first."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Seat] = loop.create_future()
-        heapq.heappush(self._heap, (-priority, -height, next(self._numbers), future))
+        place = (-priority, -height, next(self._numbers), loop.time(), future)
+        heapq.heappush(self._heap, place)
         if self._pump is None:
             self._pump = loop.create_task(self._admit(), name="fanwise graph admission")
-        return Ticket(self, future)
+        return Ticket(future)
 
     async def close(self) -> None:
         """Ends the queue; returns when its task has ended."""
@@ -124,14 +127,16 @@ class Admission:
             await end_all([self._pump])
 
     async def _admit(self) -> None:
+        time = asyncio.get_running_loop().time
         try:
             while self._heap:
                 permit = await self._limiter.acquire()
                 # Nothing is awaited between here and the hand-over.
                 while self._heap:
-                    *_, future = heapq.heappop(self._heap)
+                    *_, since, future = heapq.heappop(self._heap)
                     if not future.done():
-                        future.set_result(Seat(self._limiter, permit))
+                        seat = Seat(self._limiter, permit, queued_s=time() - since)
+                        future.set_result(seat)
                         break
                 else:
                     permit.settle(_UNSENT, sent=False)
@@ -139,7 +144,58 @@ class Admission:
             self._pump = None
 
 
-class Open:
-    """The admission of a graph without limits: everybody, at once."""
+class Door:
+    """One step's way to its permits, as :class:`~fanwise.engine.runner.Runner` asks for them.
 
-    most = math.inf
+    Args:
+        admission: The queue; ``None`` where nothing limits the graph.
+        seats: Who sits where at this moment, by task.
+        priority, height: The step's place in the queue.
+    """
+
+    __slots__ = ("_admission", "_height", "_priority", "_seats", "ticket")
+
+    def __init__(
+        self,
+        admission: Admission | None,
+        seats: dict[asyncio.Task[Any], Seat],
+        *,
+        priority: float,
+        height: int = 0,
+    ) -> None:
+        self._admission = admission
+        self._seats = seats
+        self._priority = priority
+        self._height = height
+        self.ticket: Ticket | None = None
+
+    def queue_up(self) -> None:
+        """Takes a place at once, before the step's task has begun."""
+        if self._admission is not None:
+            self.ticket = self._admission.ask(self._priority, self._height)
+
+    async def acquire(self) -> Seat | Free:
+        """The permit of the next attempt."""
+        if self._admission is None:
+            return FREE
+        ticket, self.ticket = self.ticket, None
+        if ticket is None:
+            ticket = self._admission.ask(self._priority, self._height)
+        seat = await ticket.seat()
+        task = asyncio.current_task()
+        assert task is not None
+        self._seats[task] = seat
+        return seat
+
+
+class Free:
+    """The permit of a graph without limits."""
+
+    __slots__ = ()
+    queued_s = 0.0
+
+    def settle(self, verdict: Verdict) -> None:
+        """Nothing was taken, and nothing is given back."""
+
+
+FREE: Final = Free()

@@ -13,17 +13,17 @@ async def end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
     A cancellation of the caller meanwhile reaches the tasks once more, is not lost, and is raised
     when they have ended. What the tasks raised is theirs.
     """
-    left = {task for task in tasks if not task.done()}
+    left: list[asyncio.Task[Any]] = [task for task in tasks if not task.done()]
     for task in left:
         task.cancel()
     interrupted: asyncio.CancelledError | None = None
     while left:
         try:
-            _, left = await asyncio.wait(left)
+            await asyncio.wait(left)
         except asyncio.CancelledError as error:
             interrupted = error
-            left = {task for task in left if not task.done()}
             for task in left:
                 task.cancel()
+        left = [task for task in left if not task.done()]
     if interrupted is not None:
         raise interrupted

@@ -58,7 +58,7 @@ def make_plan(steps: Mapping[str, Step], inputs: Collection[str] | None) -> Plan
     order = _sorted(sources, dependants)
     used = [link.source for name in steps for link in links[name] if link.source not in steps]
     if inputs is not None:
-        _check_used(inputs, used)
+        _check_used(inputs, used, [link.source for step in steps.values() for link in step.links])
     height: dict[str, int] = {}
     for name in reversed(order):
         height[name] = 1 + max((height[other] for other in dependants[name]), default=0)
@@ -80,9 +80,7 @@ def _check_names(steps: Mapping[str, Step], inputs: Collection[str]) -> None:
         )
     for name in inputs:
         if name in steps:
-            raise PlanError(
-                f"{name!r} is both a step and an input", hint="rename one of the two"
-            )
+            raise PlanError(f"{name!r} is both a step and an input", hint="rename one of the two")
     wrong = [
         f"parameter {link.parameter!r} of step {step.name!r} needs {link.source!r}, which is "
         f"neither a step nor an input{did_you_mean(link.source, [*steps, *inputs])}"
@@ -99,11 +97,11 @@ def _check_names(steps: Mapping[str, Step], inputs: Collection[str]) -> None:
         )
 
 
-def _check_used(inputs: Collection[str], used: Sequence[str]) -> None:
+def _check_used(inputs: Collection[str], used: Sequence[str], wanted: Sequence[str]) -> None:
     for name in inputs:
         if name not in used:
             raise PlanError(
-                f"the input {name!r} is used by no step{did_you_mean(name, used)}",
+                f"the input {name!r} is used by no step{did_you_mean(name, wanted)}",
                 hint="leave it out, or name a parameter after it",
             )
 
@@ -115,8 +113,7 @@ def _holding(
     return tuple(
         link
         for link in step.links
-        if link.source in steps
-        or (link.required if inputs is None else link.source in inputs)
+        if link.source in steps or (link.required if inputs is None else link.source in inputs)
     )
 
 

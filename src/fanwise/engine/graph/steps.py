@@ -143,7 +143,7 @@ def _parameters(function: StepFunction, step: str) -> Mapping[str, inspect.Param
 def _links(
     parameters: Mapping[str, inspect.Parameter], needs: Needs, step: str
 ) -> tuple[Link, ...]:
-    renamed = needs if isinstance(needs, Mapping) else {}
+    renamed: Mapping[str, str] = needs if isinstance(needs, Mapping) else {}
     after: Sequence[str] = ()
     if not isinstance(needs, Mapping):
         after = (needs,) if isinstance(needs, str) else tuple(needs)
