@@ -8,9 +8,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from fanwise.clock import LoopClock
+from fanwise.engine.graph.drawing import draw
 from fanwise.engine.graph.execution import Execution, Options
 from fanwise.engine.graph.plan import Plan, make_plan
 from fanwise.engine.graph.steps import Needs, Step, StepFunction, make_step
+from fanwise.engine.graph.text import render_text
 from fanwise.engine.runner import check_seconds
 from fanwise.errors import PlanError
 
@@ -210,6 +212,26 @@ class Graph:
         )
         plan = self._plan(given)
         return await Execution(plan, given, options=options, ctx=ctx, name=self._name).run()
+
+    def text(self) -> str:
+        """The graph as lines of text: each step below the last of those that it waits for.
+
+        Raises:
+            PlanError: Steps wait for each other in a circle. So for :meth:`svg` and :meth:`html`.
+        """
+        return render_text(draw(self._name, self._plan(None)))
+
+    def svg(self) -> str:
+        """The graph as an SVG picture that asks nothing of any server."""
+        from fanwise.engine.graph.svg import render_svg
+
+        return render_svg(draw(self._name, self._plan(None)))
+
+    def html(self) -> str:
+        """The graph as a standalone HTML page."""
+        from fanwise.engine.graph.page import render_page
+
+        return render_page(draw(self._name, self._plan(None)))
 
     def _plan(self, inputs: Collection[str] | None) -> Plan:
         return make_plan(self._steps, inputs)

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from fanwise.engine.graph.drawing import Drawing, draw
 from fanwise.engine.graph.report import GraphReport, make_report
 from fanwise.engine.graph.steps import did_you_mean
+from fanwise.engine.graph.text import render_text
 from fanwise.records import Outcome
 
 if TYPE_CHECKING:
@@ -116,3 +118,22 @@ class GraphResult:
         if self._report is None:
             self._report = make_report(self._plan, self._courses, wall_s=self._wall_s)
         return self._report
+
+    def text(self) -> str:
+        """The run as lines of text: each step below what it had to wait for, with its times."""
+        return render_text(self._drawing())
+
+    def svg(self) -> str:
+        """The run as an SVG picture: the graph, the critical path, and when each step ran."""
+        from fanwise.engine.graph.svg import render_svg
+
+        return render_svg(self._drawing())
+
+    def html(self) -> str:
+        """The run as a standalone HTML page: picture, waterfall, figures and a table of steps."""
+        from fanwise.engine.graph.page import render_page
+
+        return render_page(self._drawing())
+
+    def _drawing(self) -> Drawing:
+        return draw(self._name, self._plan, self._courses, self.report)
