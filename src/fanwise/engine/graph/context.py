@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from fanwise.engine.graph.fanout import FanOut
-from fanwise.errors import PlanError, StateError
+from fanwise.engine.together.operations import operations_of
+from fanwise.errors import StateError
 
 if TYPE_CHECKING:
     from fanwise.engine.context import Context
@@ -125,7 +126,8 @@ class StepContext:
         """Several different sub-steps at once: functions without arguments, not started work.
 
         Args:
-            operations: The functions, by name or in a row. The sub-steps are called ``step/name``.
+            operations: The functions, by name or in a row. The sub-steps are called ``step/name``,
+                or ``step/0``, ``step/1`` … as their places are numbered.
             timeout_s: As for :meth:`map`.
             retry: As for :meth:`map`.
             settle: As for :meth:`map`.
@@ -134,33 +136,20 @@ class StepContext:
             What went in, with values (or outcomes) in place of the functions.
 
         Raises:
-            PlanError: Something that is no function; nothing was started.
+            UsageError: Something that is no function; nothing was started.
             Exception: As for :meth:`map`.
         """
-        if isinstance(operations, Mapping):
-            labels, functions = [str(key) for key in operations], list(operations.values())
-        else:
-            labels, functions = [], list(operations)
-        for place, function in enumerate(functions):
-            if not callable(function):
-                close = getattr(function, "close", None)
-                if callable(close):
-                    close()  # a coroutine that nobody will await
-                raise PlanError(
-                    f"operation {labels[place] if labels else place!r} of step "
-                    f"{self._course.name!r} is no function but {type(function).__name__}",
-                    hint="give functions, not started work: fetch instead of fetch()",
-                )
+        found = operations_of(operations)
         fan = FanOut(
             self._execution,
             self._course,
             ctx=self._ctx,
-            labels=labels,
+            labels=[operation.name for operation in found],
             timeout_s=timeout_s,
             retry=retry,
             settle=settle,
         )
-        values = await fan.over(_call, functions)
+        values = await fan.over(_call, [operation.function for operation in found])
         if isinstance(operations, Mapping):
             return dict(zip(operations, values, strict=True))
         return values

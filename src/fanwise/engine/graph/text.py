@@ -9,6 +9,7 @@ from fanwise.progress.words import duration, plain
 
 _BAR = 32
 _LONGEST_NAME = 40
+_DEEPEST = 45  # characters of indentation; deeper ones begin with an ellipsis
 _MARKS = {"ok": "✓", "failed": "✗", "skipped": "–", "cancelled": "✗"}
 
 
@@ -83,6 +84,8 @@ def _rows(drawing: Drawing) -> Sequence[tuple[str, str, str | None]]:
             label += " (optional)"
         rows.append((label, name, parent))
         below = "" if parent is None else indent + ("   " if last else "│  ")
+        if len(below) > _DEEPEST:
+            below = "…  " + below[6:]
         found = children.get(name, [])
         stack.extend((child, below, place == 0) for place, child in enumerate(reversed(found)))
     return rows

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import fanwise as fw
-from fanwise.errors import ConfigError, PlanError, StateError
+from fanwise.errors import ConfigError, StateError, UsageError
 from fanwise.testing.virtual import run_virtual
 
 Step = Callable[[fw.types.StepContext], Coroutine[Any, Any, Any]]
@@ -197,8 +197,8 @@ def test_started_work_is_refused() -> None:
         await ctx.parallel([second(1)])  # type: ignore[list-item]
 
     error = run(step).outcomes["step"].error
-    assert isinstance(error, PlanError)
-    assert "operation 0 of step 'step' is no function but coroutine" in str(error)
+    assert isinstance(error, UsageError)
+    assert "work that was begun by calling its function" in str(error)
 
 
 def test_a_sub_step_that_cancels_itself_fails_its_step_only() -> None:

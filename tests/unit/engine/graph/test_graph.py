@@ -234,6 +234,39 @@ def test_priorities_decide_where_not_everything_ready_may_start() -> None:
     assert result.report.queued_s == 0 + 1 + 2 + 0 + 4 + 5
 
 
+def test_priorities_decide_under_a_rate_too() -> None:
+    order: list[str] = []
+    graph = fw.Graph()
+    for number in range(6):
+        timed(graph, f"s{number}", 0.1, priority=number)
+
+    def note(event: fw.types.StepEvent) -> None:
+        if event.kind == "started":
+            order.append(event.step)
+
+    limits = fw.Limits(concurrency=50, rpm=60, burst_s=0)
+    result = run(graph, limits=limits, on_event=note)
+    assert order == ["s5", "s4", "s3", "s2", "s1", "s0"]
+    assert result.report.wall_s == pytest.approx(5.1)
+
+
+def test_a_chain_of_thousands_is_no_deeper_than_a_short_one() -> None:
+    graph = fw.Graph()
+    timed(graph, "s0", 1)
+    for number in range(1, 1500):
+        timed(graph, f"s{number}", 1, f"s{number - 1}")
+    failing(graph, "bad", 1)
+    timed(graph, "d0", 1, "bad")
+    for number in range(1, 1500):
+        timed(graph, f"d{number}", 1, f"d{number - 1}")
+    result = run(graph)
+    assert result["s1499"] == 1500
+    assert len(result.skipped) == 1500
+    lines = result.text().splitlines()
+    assert len(lines) == 3003
+    assert max(len(line) for line in lines[1:-1]) < 250
+
+
 def test_a_result_is_returned_in_time_however_long_the_steps_take() -> None:
     graph = fw.Graph()
     timed(graph, "short", 1)
