@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from typing import TYPE_CHECKING, Any, Final
+import math
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fanwise.engine.graph.ending import end_all
 from fanwise.records import NO_USAGE, NOTHING, Cost, Usage, Verdict
@@ -108,8 +109,9 @@ class Admission:
 
     @property
     def most(self) -> float:
-        """How many may run at once."""
-        return self._limiter.limits.concurrency
+        """How many may run at once, where that is a number that was stated."""
+        stated = cast("object", self._limiter.limits.concurrency)
+        return stated if isinstance(stated, int | float) else math.inf
 
     def ask(self, priority: float, height: int = 0) -> Ticket:
         """A place in the queue; among equals the longer chain of work goes first."""
