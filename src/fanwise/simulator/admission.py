@@ -52,6 +52,14 @@ class Bucket:
             self._level = self.level(now) - cost
             self._at = now
 
+    def change(self, *, per_minute: float, size: float, now: float) -> None:
+        """From now on so much flows in, and so much fits; what it holds stays if it fits."""
+        self._level = self.level(now)
+        self._at = now
+        self.per_minute = per_minute
+        self._per_s = per_minute / 60.0
+        self.size = size
+
     def full_in_s(self, now: float) -> float:
         """Seconds until it is full again."""
         if self.per_minute == math.inf:
