@@ -147,6 +147,16 @@ async def _rehearse(
     )
 
 
+@dataclass(slots=True)
+class _Tries:
+    """How one request has gone so far."""
+
+    attempt: int = 0
+    failures: int = 0
+    refusals: int = 0
+    waited_s: float = 0.0
+
+
 class _Client:
     """Sends the requests of one client, each in a task of its own, until its time is up."""
 
@@ -167,6 +177,7 @@ class _Client:
         self._limiter = limiter
         self._provider = provider
         self._retry = retry
+        self._closed = scenario.load.arrivals_per_s is None
         self._chance = random.Random(f"client {seed} {number}")
         self._loop = asyncio.get_running_loop()
         self.done: asyncio.Future[None] = self._loop.create_future()
@@ -183,7 +194,7 @@ class _Client:
         load = self._scenario.load
         self._last_success = self._loop.time()
         self._loop.call_at(self._scenario.duration_s, self._stop)
-        if load.arrivals_per_s is None:
+        if self._closed:
             for _ in range(load.standing):
                 self._next()
         else:
@@ -207,7 +218,7 @@ class _Client:
         """Brings the next request, unless all workers have one."""
         load = self._scenario.load
         full = len(self._tasks) >= load.workers or self._fresh >= load.standing
-        if full and load.arrivals_per_s is None:
+        if full and self._closed:
             return
         work = None if self._stopped else next(self._works, None)
         if work is None:
@@ -230,7 +241,7 @@ class _Client:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None and not self.done.done():
             self.done.set_exception(task.exception() or RuntimeError())
-        if not self._stopped and self._scenario.load.arrivals_per_s is None:
+        if not self._stopped and self._closed:
             self._next()
         self._look_whether_done()
 
@@ -243,59 +254,51 @@ class _Client:
     async def _make(self, work: Work) -> None:
         """Makes one request: permit, send, settle, decide; until it is served or given up."""
         loop = self._loop
-        closed = self._scenario.load.arrivals_per_s is None
         cost = Cost(requests=1, input_tokens=work.input_tokens, output_tokens=work.reserved_tokens)
-        refusals = failures = attempt = 0
-        waited_s = 0.0
+        tries = _Tries()
         while True:
-            attempt += 1
+            tries.attempt += 1
             asked_at = loop.time()
             permit = await self._limiter.acquire(cost)
             granted_at = loop.time()
-            waited_s += granted_at - asked_at
-            if attempt == 1:
+            tries.waited_s += granted_at - asked_at
+            if tries.attempt == 1:
                 self._fresh -= 1
-                if closed:
+                if self._closed:
                     self._next()
             reply = await self._send(work, permit)
+            times = (asked_at, granted_at, loop.time())
             kind = reply.verdict.kind
-            self.sent.append(
-                Sent(
-                    self.number,
-                    work,
-                    attempt,
-                    asked_at,
-                    granted_at,
-                    loop.time(),
-                    kind,
-                    reply.service_s,
-                )
-            )
+            self.sent.append(Sent(self.number, work, tries.attempt, *times, kind, reply.service_s))
             if kind == "served":
                 self._last_success = loop.time()
                 return
-            if kind == "infrastructure":
-                failures += 1
-            else:
-                refusals += 1
-            decision = decide(
-                self._retry,
-                verdict=reply.verdict,
-                transient_failures=failures,
-                refusals=refusals,
-                waited_s=waited_s,
-                now=loop.time(),
-                deadline=math.inf,
-                last_success=self._last_success,
-                chance=self._chance,
-            )
-            if isinstance(decision, GiveUp):
+            wait_s = self._wait_s(reply.verdict, tries)
+            if wait_s is None:
                 self.failed += 1
+            if wait_s is None or self._stopped:
                 return
-            if self._stopped:
-                return
-            await self._sleep(decision.wait_s)
-            waited_s += decision.wait_s
+            await self._sleep(wait_s)
+            tries.waited_s += wait_s
+
+    def _wait_s(self, verdict: Verdict, tries: _Tries) -> float | None:
+        """What the retry policy says: seconds until the next attempt, or that there is none."""
+        if verdict.kind == "infrastructure":
+            tries.failures += 1
+        else:
+            tries.refusals += 1
+        decision = decide(
+            self._retry,
+            verdict=verdict,
+            transient_failures=tries.failures,
+            refusals=tries.refusals,
+            waited_s=tries.waited_s,
+            now=self._loop.time(),
+            deadline=math.inf,
+            last_success=self._last_success,
+            chance=self._chance,
+        )
+        return None if isinstance(decision, GiveUp) else decision.wait_s
 
     async def _send(self, work: Work, permit: AnyPermit) -> Reply:
         future: asyncio.Future[Reply] = self._loop.create_future()
