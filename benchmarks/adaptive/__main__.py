@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.adaptive import tuning
+from benchmarks.adaptive import set_aside, tuning
+from benchmarks.adaptive.drawn import drawn
 from benchmarks.adaptive.measures import Measures, measure
 from benchmarks.adaptive.rules import RULES
 
@@ -60,9 +62,9 @@ def main() -> None:
     ]
     if options.jobs > 1:
         with ProcessPoolExecutor(options.jobs) as pool:
-            found = list(pool.map(work, jobs, chunksize=4))
+            found = list(told(jobs, pool.map(work, jobs, chunksize=4)))
     else:
-        found = [work(job) for job in jobs]
+        found = list(told(jobs, map(work, jobs)))
     show(rules, jobs, found)
     if options.json:
         rows = [
@@ -73,14 +75,23 @@ def main() -> None:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
+def told(jobs: Sequence[Job], found: Iterable[Measures]) -> Iterator[Measures]:
+    """Passes figures on; on a terminal it shows how many there are."""
+    for number, one in enumerate(found, 1):
+        if sys.stderr.isatty():
+            print(f"\r{number} of {len(jobs)}", end="", file=sys.stderr, flush=True)
+        yield one
+
+
 def _groups() -> Sequence[str]:
-    return ("tuning",)
+    return ("tuning", "set-aside", "drawn")
 
 
 def scenarios(group: str, seed: int) -> Sequence[Scenario]:
     """A group's scenarios; those that are drawn differ from seed to seed."""
-    del group, seed
-    return tuning.SCENARIOS
+    if group == "drawn":
+        return drawn(seed)
+    return tuning.SCENARIOS if group == "tuning" else set_aside.SCENARIOS
 
 
 def work(job: Job) -> Measures:

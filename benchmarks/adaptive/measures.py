@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from fanwise.engine.rehearsal import Sent, Trace
+from fanwise.simulator.virtual.course import latency_course
 from fanwise.simulator.virtual.oracle import MeanCost, Oracle
 from fanwise.simulator.virtual.quota import whole_cost
 from fanwise.simulator.virtual.spec import Outage, Step
@@ -23,7 +24,7 @@ class Measures:
     """The figures of one rehearsal; ``None`` where a scenario has nothing of the kind.
 
     Args:
-        goodput: Served requests (of those admitted in time) over the oracle's; where the number of
+        goodput: Served requests (of those begun in time) over the oracle's; where the number of
             requests is fixed, the oracle's time over the time it took, one mean latency added to
             both.
         refusals: Refusals for rate or capacity for each served request.
@@ -60,7 +61,7 @@ def measure(trace: Trace, *, cpu_s: float) -> Measures:
     served = [one for one in trace.sent if one.kind == "served"]
     refused = [one for one in trace.sent if one.kind in _REFUSED]
     oracle = oracle_of(trace, served)
-    served_at = sorted(one.granted_at for one in served)
+    served_at = begun_at(trace, served)
     waits = sorted(one.granted_at - one.asked_at for one in trace.sent)
     count = max(1, len(served))
     return Measures(
@@ -78,6 +79,19 @@ def measure(trace: Trace, *, cpu_s: float) -> Measures:
     )
 
 
+def begun_at(trace: Trace, served: Sequence[Sent]) -> Sequence[float]:
+    """When served requests were begun, in order: no sooner than they alone had needed to.
+
+    What stood in a provider's queue, or was slowed down by others beside it, was not yet begun when
+    it was sent: nobody gains by keeping more of it there.
+    """
+    slowness = latency_course(trace.scenario.provider.events)
+    return sorted(
+        max(one.granted_at, one.ended_at - one.work.service_s * slowness.at(one.granted_at))
+        for one in served
+    )
+
+
 def oracle_of(trace: Trace, served: Sequence[Sent]) -> Oracle:
     """The oracle for requests such as were really served."""
     scenario = trace.scenario
@@ -89,7 +103,6 @@ def oracle_of(trace: Trace, served: Sequence[Sent]) -> Oracle:
     ]
     mean_s = sum(one.work.service_s for one in served) / count
     square = sum(one.work.service_s**2 for one in served) / count
-    arrivals = scenario.load.arrivals_per_s
     return Oracle(
         spec,
         MeanCost(
@@ -99,7 +112,6 @@ def oracle_of(trace: Trace, served: Sequence[Sent]) -> Oracle:
             service_cv2=square / mean_s**2 - 1.0 if mean_s else 0.0,
         ),
         horizon_s=scenario.duration_s,
-        arrivals_per_s=None if arrivals is None else arrivals * scenario.clients,
     )
 
 
@@ -112,7 +124,11 @@ def goodput(trace: Trace, oracle: Oracle, served_at: Sequence[float], *, mean_s:
             return len(served_at) / min(wanted, max(1.0, oracle.served(scenario.duration_s)))
         return (oracle.time_for(wanted) + mean_s) / (served_at[-1] + mean_s)
     possible = oracle.served(scenario.duration_s)
-    return len(served_at) / possible if possible else 0.0
+    if scenario.load.arrivals_per_s is not None:
+        # As many as really came, which chance makes more or fewer than the mean.
+        possible = min(possible, len({(one.client, one.work.number) for one in trace.sent}))
+    in_time = bisect_right(served_at, scenario.duration_s)
+    return in_time / possible if possible else 0.0
 
 
 def _mean_latency_s(served: Sequence[Sent]) -> float:

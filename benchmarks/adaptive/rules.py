@@ -27,4 +27,9 @@ RULES: Mapping[str, Callable[[Clock], Any]] = {
     "ours": ours,
     "fixed_20": lambda clock: baselines.Fixed(clock, limit=20),
     "fixed_100": lambda clock: baselines.Fixed(clock, limit=100),
+    "netflix_aimd": baselines.NetflixAimd,
+    "netflix_vegas": baselines.NetflixVegas,
+    "netflix_gradient2": baselines.NetflixGradient2,
+    "botocore": baselines.BotocoreAdaptive,
+    "inspect_ai": baselines.InspectAdaptive,
 }

@@ -67,7 +67,6 @@ class Oracle:
         spec: The provider.
         cost: What one request takes.
         horizon_s: Up to when it is computed.
-        arrivals_per_s: Requests that come a second; ``None`` for as many as are wanted.
     """
 
     def __init__(
@@ -76,15 +75,11 @@ class Oracle:
         cost: MeanCost,
         *,
         horizon_s: float,
-        arrivals_per_s: float | None = None,
     ) -> None:
         self.spec = spec
         self._grain_s = min(_GRAIN_S, horizon_s / 100.0)
         self._served = [0.0]
-        sources = _sources(spec, cost)
-        if arrivals_per_s is not None:
-            sources.append(_Source(arrivals_per_s, math.inf, Course(()), 0.0))
-        self._fill(sources, horizon_s)
+        self._fill(_sources(spec, cost), horizon_s)
 
     def _fill(self, sources: list[_Source], horizon_s: float) -> None:
         grain_s, spec = self._grain_s, self.spec
