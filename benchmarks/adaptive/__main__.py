@@ -1,7 +1,7 @@
 """Rules for finding a limit, rehearsed in virtual time against providers made of events.
 
     python -m benchmarks.adaptive [--group tuning] [--seeds 3] [--rules ours] [--jobs 1]
-                                  [--only TEXT] [--json FILE]
+                                  [--only TEXT] [--json FILE] [--list]
 
 Groups: tuning, set-aside, drawn, all. Prints the figures of ``measures.py`` for each rule and
 scenario, and over all scenarios the mean (and the worst) of each.
@@ -50,12 +50,18 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--only", default="", help="scenarios whose name has this in it")
     parser.add_argument("--json", type=Path, help="where to write every figure")
+    parser.add_argument("--list", action="store_true", help="only names the scenarios")
     options = parser.parse_args()
+    groups = _groups() if options.group == "all" else (options.group,)
+    if options.list:
+        for group in groups:
+            print(*(one.name for one in scenarios(group, options.first_seed)), sep="\n")
+        return
     rules = list(RULES) if options.rules == "all" else options.rules.split(",")
     jobs = [
         Job(rule, group, number, seed)
         for rule in rules
-        for group in (_groups() if options.group == "all" else (options.group,))
+        for group in groups
         for number in range(len(scenarios(group, 0)))
         for seed in range(options.first_seed, options.first_seed + options.seeds)
         if options.only in scenarios(group, seed)[number].name
