@@ -13,7 +13,7 @@ Retry-After          exact, whole seconds, 10 to 60 s whatever the truth, none, 
 headers              stated by a fifth
 errors               none, or 1 or 2 % of 500
 event                none, a step down (to 0.3–0.7) and up, a ramp, an outage of 30 s, a drift
-length               300 to 1500 s; a quarter are short: 20 to 60 s of what the limit allows
+length               300 to 1500 s; a quarter are short: 100 calls or 20 to 60 s of the limit
 ===================  =========================================================================
 """
 
@@ -66,7 +66,7 @@ def _scenario(chance: random.Random, *, name: str) -> Scenario:
     short = chance.random() < 0.25
     length_s = min(chance.uniform(300.0, 1500.0), _MOST_STARTS / per_s)
     if short:
-        load = replace(load, items=max(50, round(per_s * chance.uniform(20.0, 60.0))))
+        load = replace(load, items=max(100, round(per_s * chance.uniform(20.0, 60.0))))
         length_s = 600.0
     else:
         provider = replace(provider, events=_events(chance, length_s))

@@ -25,8 +25,8 @@ class Measures:
 
     Args:
         goodput: Served requests (of those begun in time) over the oracle's; where the number of
-            requests is fixed, the oracle's time over the time it took, one mean latency added to
-            both.
+            requests is fixed, the oracle's time over the time it took, one mean service time
+            added to both.
         refusals: Refusals for rate or capacity for each served request.
         excess: Refusals in the 60 s after a step down, less those in the 60 s before it.
         start_s: Seconds until nine tenths of the oracle's rate are reached.
@@ -65,7 +65,7 @@ def measure(trace: Trace, *, cpu_s: float) -> Measures:
     waits = sorted(one.granted_at - one.asked_at for one in trace.sent)
     count = max(1, len(served))
     return Measures(
-        goodput=goodput(trace, oracle, served_at, mean_s=_mean_latency_s(served)),
+        goodput=goodput(trace, oracle, served_at, mean_s=_mean_service_s(served)),
         refusals=len(refused) / count,
         excess=_excess(trace, refused),
         start_s=_reaches(oracle, served_at, from_s=0.0, until_s=scenario.duration_s),
@@ -131,8 +131,8 @@ def goodput(trace: Trace, oracle: Oracle, served_at: Sequence[float], *, mean_s:
     return in_time / possible if possible else 0.0
 
 
-def _mean_latency_s(served: Sequence[Sent]) -> float:
-    return sum(one.ended_at - one.granted_at for one in served) / max(1, len(served))
+def _mean_service_s(served: Sequence[Sent]) -> float:
+    return sum(one.work.service_s for one in served) / max(1, len(served))
 
 
 def _excess(trace: Trace, refused: Sequence[Sent]) -> float | None:

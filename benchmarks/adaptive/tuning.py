@@ -163,6 +163,15 @@ SCENARIOS = (
         duration_s=900,
     ),
     Scenario(
+        name="four clients on 60 slots",
+        provider=ProviderSpec(
+            slots=Slots(count=60), speed=Speed(first_token_s=1.5, sigma=0.4, per_token_s=0.005)
+        ),
+        clients=4,
+        stagger_s=15,
+        duration_s=900,
+    ),
+    Scenario(
         name="large requests among thousands of small ones",
         provider=ProviderSpec(
             allowances=(Allowance(dimension="tokens", per_minute=300_000, burst_s=10),),

@@ -126,12 +126,14 @@ def _sources(spec: ProviderSpec, cost: MeanCost) -> list[_Source]:
             source = _Source(rate, size, course, size * start, acceleration=spec.acceleration)
             found.append(source)
     course, slowness = limit_course(spec.events, "slots"), latency_course(spec.events)
-    places = math.inf if spec.slots is None else float(spec.slots.count)
-    for count in (places, spec.sharing):
-        if count < math.inf and cost.service_s > 0.0:
-            # The requests that are begun by t, with n slots all filled at 0 (renewal theory).
-            begun = count * (1.0 + cost.service_cv2) / 2.0
-            found.append(_Source(count / cost.service_s, begun, course, begun, slowness))
+    if spec.slots is not None and cost.service_s > 0.0:
+        # The requests that are begun by t, with n slots all filled at 0 (renewal theory).
+        count, begun = spec.slots.count, spec.slots.count * (1.0 + cost.service_cv2) / 2.0
+        found.append(_Source(count / cost.service_s, begun, course, begun, slowness))
+    if spec.sharing < math.inf and cost.service_s > 0.0:
+        # Work is conserved: what ends by t is at most capacity × t / service.
+        flow = spec.sharing / cost.service_s
+        found.append(_Source(flow, spec.sharing, course, spec.sharing, slowness))
     return found
 
 
