@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fanwise import documents, errors, types
     from fanwise.engine.context import Context
     from fanwise.engine.graph.graph import Graph
+    from fanwise.engine.loader import Loader
     from fanwise.engine.loop import run_sync
     from fanwise.engine.opening import OpenRun as open_run  # noqa: N813 - it is used as a verb
     from fanwise.engine.plain import map  # noqa: A004 - it is what the builtin does, at once
@@ -49,6 +50,7 @@ _PLACES = {
     "Context": "engine.context",
     "Graph": "engine.graph.graph",
     "Limits": "limits.settings",
+    "Loader": "engine.loader",
     "Outcome": "records",
     "Request": "records",
     "Response": "records",
@@ -78,6 +80,7 @@ __all__ = [
     "Context",
     "Graph",
     "Limits",
+    "Loader",
     "Outcome",
     "Request",
     "Response",

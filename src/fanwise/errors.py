@@ -23,6 +23,8 @@ FanwiseError                 code (stable), hint (how to mend it)
 │   ├ CorruptRecord          a record that cannot be read
 │   └ JournalUnavailable     disk full, I/O error, database unreachable
 ├ AllFailed                  no operation of a race or candidate of a fallback succeeded
+├ LoadError                  a batch of lookups returned what cannot be matched to its keys
+│   └ MissingKey             it returned nothing for one key
 ├ StepSkipped            a step of a graph was not started: one that it needs has failed
 ├ OperationCancelled         an operation ended as cancelled although nobody cancelled it
 └ RunAborted                 the run ended early; carries the partial report
@@ -277,6 +279,18 @@ class AllFailed(FanwiseError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.errors: Mapping[str, Exception] = dict(errors or {})
+
+
+class LoadError(FanwiseError):
+    """A batch of lookups returned what cannot be matched to its keys."""
+
+    code = "load"
+
+
+class MissingKey(LoadError, KeyError):
+    """A batch of lookups returned nothing for this key; the others have their values."""
+
+    code = "missing_key"
 
 
 class StepSkipped(FanwiseError):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fanwise.engine.graph.report import GraphReport
     from fanwise.engine.graph.result import GraphResult
     from fanwise.engine.graph.states import StepEvent
+    from fanwise.engine.loader import LoaderStatistics
     from fanwise.engine.mapping import Map
     from fanwise.engine.planning import Plan
     from fanwise.progress.live import Snapshot
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "Delta": "records",
+    "LoaderStatistics": "engine.loader",
     "GraphReport": "engine.graph.report",
     "GraphResult": "engine.graph.result",
     "Map": "engine.mapping",
@@ -46,6 +48,7 @@ __all__ = [
     "Delta",
     "GraphReport",
     "GraphResult",
+    "LoaderStatistics",
     "Map",
     "Message",
     "Plan",
