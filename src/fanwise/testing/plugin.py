@@ -53,7 +53,7 @@ def scripted_model() -> ScriptedModel:
 
 @pytest.fixture
 def fanwise_run(scripted_model: ScriptedModel) -> Callable[..., OpenRun]:
-    """The door to runs in memory: ``async with fanwise_run() as run: …``. opened by a call: ``async with fanwise_run() as run: …``.
+    """Opens runs in memory, each to be entered with ``async with``.
 
     The fixture ``scripted_model`` is ``test/model`` in them, unless the first argument says
     otherwise; options are those of :func:`fanwise.testing.open_test_run`.
