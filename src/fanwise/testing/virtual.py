@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_FINE_UNTIL_S = 1e6  # nanoseconds can be told apart before
+
+
+def _ignore(_: float) -> None:
+    """No loop yet."""
 
 
 class _JumpingSelector(selectors.BaseSelector):
@@ -16,6 +23,7 @@ class _JumpingSelector(selectors.BaseSelector):
     def __init__(self) -> None:
         self._real = selectors.DefaultSelector()
         self.now_s = 0.0
+        self.coarser: Callable[[float], None] = _ignore
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return self._real.register(fileobj, events, data)
@@ -36,6 +44,8 @@ class _JumpingSelector(selectors.BaseSelector):
                 "A thread, a socket or a future that nobody resolves is being awaited."
             )
         self.now_s += max(0.0, timeout)
+        if self.now_s > _FINE_UNTIL_S:
+            self.coarser(2.0 * math.ulp(self.now_s))
         return []
 
     def close(self) -> None:
@@ -56,6 +66,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
+        self._jumping.coarser = self._set_resolution
+
+    def _set_resolution(self, seconds: float) -> None:
+        """What two instants must differ by: late in time, floats are no longer nanoseconds apart.
+
+        asyncio takes a timer for due within its clock's resolution. One that is lost in rounding
+        would never be due, and the loop would turn for ever.
+        """
+        self._clock_resolution = seconds
 
     def time(self) -> float:
         return self._jumping.now_s
