@@ -17,6 +17,7 @@ from fanwise.engine.assembly import assemble
 from fanwise.engine.collector import calm_collector
 from fanwise.engine.run import Run
 from fanwise.engine.sampling import Sampler
+from fanwise.engine.showing import Showing
 from fanwise.errors import ConfigError, FanwiseError, JournalError
 from fanwise.journal.home import Home, open_home
 from fanwise.journal.memory_home import MemoryHome
@@ -60,6 +61,8 @@ class OpenRun:
         answers: What it answers, by the name of the schema that a request asks for.
         cache: Whether answers are shared with other runs through the cross-run cache.
         accept_changes: Go on even where a resumed run no longer looks like the same work.
+        progress: Whether the run shows its progress by itself: a panel in a notebook or on a
+            terminal, a line every five seconds where standard error is neither.
         ambiguous: Whether a side effect (``ctx.once``) that was under way at a crash is done again.
         env: Environment to read keys from, instead of the process's own.
         clock, chance: Time and randomness, for tests.
@@ -87,6 +90,7 @@ class OpenRun:
     answers: Mapping[str, Callable[[Request], Json]] = NOTHING
     cache: bool = False
     accept_changes: bool = False
+    progress: bool = False
     ambiguous: Literal["retry", "hold"] = "hold"
     env: Mapping[str, str] | None = None
     clock: Clock = field(default_factory=SystemClock)
@@ -136,6 +140,12 @@ class OpenRun:
         )
         sampler.start()
         stack.push_async_callback(sampler.stop)
+        if self.progress:
+            from fanwise.progress.notebook import display_of_program
+
+            showing = Showing(run, display_of_program(clock=self.clock, name=self.name))
+            showing.start()
+            stack.push_async_callback(showing.stop)
         return run
 
     def _home(self) -> Home | MemoryHome:
