@@ -234,6 +234,17 @@ def test_priorities_decide_where_not_everything_ready_may_start() -> None:
     assert result.report.queued_s == 0 + 1 + 2 + 0 + 4 + 5
 
 
+def test_among_equals_the_longest_chain_goes_first() -> None:
+    graph = fw.Graph()
+    timed(graph, "alone", 3)
+    timed(graph, "head", 1)
+    timed(graph, "middle", 1, "head")
+    timed(graph, "tail", 1, "middle")
+    result = run(graph, limits=fw.Limits(concurrency=1))
+    assert result["head"] == 1
+    assert (result["alone"], result["tail"]) == (5, 6)
+
+
 def test_priorities_decide_under_a_rate_too() -> None:
     order: list[str] = []
     graph = fw.Graph()
