@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fanwise.engine.plain import map  # noqa: A004 - it is what the builtin does, at once
     from fanwise.engine.planning import plan
     from fanwise.engine.run import Run
+    from fanwise.engine.together.background import Background
     from fanwise.engine.together.parallel import parallel, settle
     from fanwise.engine.together.race import fallback, race
     from fanwise.engine.tracking import Tracker as track  # noqa: N813 - it is used as a verb
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {
+    "Background": "engine.together.background",
     "Context": "engine.context",
     "Graph": "engine.graph.graph",
     "Limits": "limits.settings",
@@ -77,6 +79,7 @@ _PLACES = {
 _RENAMED = {"open_run": "OpenRun", "track": "Tracker"}
 
 __all__ = [
+    "Background",
     "Context",
     "Graph",
     "Limits",

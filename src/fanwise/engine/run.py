@@ -19,7 +19,7 @@ from fanwise.engine.workers import Crew, Item
 from fanwise.errors import CallError, FanwiseError, JournalError, StateError
 from fanwise.models.identity import content_key
 from fanwise.models.schemas import Schemas
-from fanwise.records import CallRecord, Json, Request
+from fanwise.records import CallRecord, ErrorInfo, Json, Request
 
 if TYPE_CHECKING:
     from fanwise.clock import Clock
@@ -275,8 +275,9 @@ class Run:
                 replace(record, state="ambiguous", ended_at=self.clock.wall())
             )
             raise
-        except BaseException:
-            await self.journal.settle(replace(record, state="failed", ended_at=self.clock.wall()))
+        except BaseException as error:
+            failed = replace(record, state="failed", error=ErrorInfo.of(error))
+            await self.journal.settle(replace(failed, ended_at=self.clock.wall()))
             raise
         plain = jsonable(value)
         await self.journal.settle(replace(record, value=plain, ended_at=self.clock.wall()))
