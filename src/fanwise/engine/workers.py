@@ -68,7 +68,7 @@ class Crew:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._woken = 0
         self._growing = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in the order of their start
         self._workers = 0
         self._done: deque[Outcome] = deque()
         self._reader: asyncio.Future[None] | None = None
@@ -120,12 +120,22 @@ class Crew:
         return outcome
 
     async def end(self) -> None:
-        """Cancels what still runs and waits until all of it has ended."""
+        """Cancels what still runs and waits until all of it has ended.
+
+        Cancellation that arrives meanwhile is handed on to whatever still runs, and raised once
+        that has ended too.
+        """
         self.stop()
-        for task in list(self._tasks):
-            task.cancel()
+        asked_again: asyncio.CancelledError | None = None
         while self._tasks:
-            await asyncio.wait(list(self._tasks))
+            for task in tuple(self._tasks):
+                task.cancel()
+            try:
+                await asyncio.wait(tuple(self._tasks))
+            except asyncio.CancelledError as error:
+                asked_again = error
+        if asked_again is not None:
+            raise asked_again
 
     async def _pump(self) -> None:
         try:
@@ -233,11 +243,11 @@ class Crew:
 
     def _spawn(self, coroutine: Any, *, name: str) -> None:
         task: asyncio.Task[None] = self._loop.create_task(coroutine, name=name)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled():
             error = task.exception()
             if error is not None and self.error is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast, overload
 
@@ -37,6 +38,7 @@ async def parallel(
     retry: Retry | None = ...,
     stagger_s: float = ...,
     tracker: Tracker | None = ...,
+    chance: random.Random | None = ...,
 ) -> dict[str, T]: ...
 
 
@@ -50,6 +52,7 @@ async def parallel(
     retry: Retry | None = ...,
     stagger_s: float = ...,
     tracker: Tracker | None = ...,
+    chance: random.Random | None = ...,
 ) -> tuple[A, B]: ...
 
 
@@ -65,6 +68,7 @@ async def parallel(
     retry: Retry | None = ...,
     stagger_s: float = ...,
     tracker: Tracker | None = ...,
+    chance: random.Random | None = ...,
 ) -> tuple[A, B, C]: ...
 
 
@@ -78,6 +82,7 @@ async def parallel(
     retry: Retry | None = ...,
     stagger_s: float = ...,
     tracker: Tracker | None = ...,
+    chance: random.Random | None = ...,
 ) -> tuple[T, ...]: ...
 
 
@@ -91,6 +96,7 @@ async def parallel(
     retry: Retry | None = ...,
     stagger_s: float = ...,
     tracker: Tracker | None = ...,
+    chance: random.Random | None = ...,
 ) -> list[T]: ...
 
 
@@ -103,6 +109,7 @@ async def parallel(
     retry: Retry | None = None,
     stagger_s: float = 0.0,
     tracker: Tracker | None = None,
+    chance: random.Random | None = None,
 ) -> Any:
     """Several operations at once; the first failure ends the others.
 
@@ -122,6 +129,7 @@ async def parallel(
         stagger_s: Seconds from one start to the next, in the order given; 0 starts all at once.
         tracker: Is called as ``await tracker(name, function)`` in place of each function, to
             measure it.
+        chance: Source of jitter between attempts, for tests.
 
     Returns:
         The values in the order given: a dict for a mapping, a tuple for a tuple, else a list.
@@ -147,6 +155,7 @@ async def parallel(
         retry=retry,
         stagger_s=stagger_s,
         tracker=tracker,
+        chance=chance,
     )
     outcomes = [outcome for outcome in gathering.outcomes if outcome is not None]
     decisive = gathering.decisive
@@ -170,6 +179,7 @@ async def settle(
     retry: Retry | None = ...,
     stagger_s: float = ...,
     tracker: Tracker | None = ...,
+    chance: random.Random | None = ...,
 ) -> dict[str, Outcome]: ...
 
 
@@ -183,6 +193,7 @@ async def settle(
     retry: Retry | None = ...,
     stagger_s: float = ...,
     tracker: Tracker | None = ...,
+    chance: random.Random | None = ...,
 ) -> tuple[Outcome, ...]: ...
 
 
@@ -196,6 +207,7 @@ async def settle(
     retry: Retry | None = ...,
     stagger_s: float = ...,
     tracker: Tracker | None = ...,
+    chance: random.Random | None = ...,
 ) -> list[Outcome]: ...
 
 
@@ -208,6 +220,7 @@ async def settle(
     retry: Retry | None = None,
     stagger_s: float = 0.0,
     tracker: Tracker | None = None,
+    chance: random.Random | None = None,
 ) -> Any:
     """Several operations at once, each to its own end: a failure is data and ends nothing else.
 
@@ -224,6 +237,7 @@ async def settle(
         retry: As there.
         stagger_s: As there.
         tracker: As there.
+        chance: As there.
 
     Returns:
         An :class:`Outcome` for each operation, in the shape and order given; ``item_id`` is its
@@ -246,6 +260,7 @@ async def settle(
         retry=retry,
         stagger_s=stagger_s,
         tracker=tracker,
+        chance=chance,
     )
     outcomes = [
         outcome or unfinished(item, _out_of_time(item.known, total_s))
@@ -264,13 +279,14 @@ async def _gather(
     retry: Retry | None,
     stagger_s: float,
     tracker: Tracker | None,
+    chance: random.Random | None,
 ) -> Gathering:
     named = operations_of(operations)
     check_seconds("total_s", total_s)
     check_stagger(stagger_s)
     gathering = Gathering(
         named,
-        runner_of(timeout_s=timeout_s, limits=limits, retry=retry),
+        runner_of(timeout_s=timeout_s, limits=limits, retry=retry, chance=chance),
         decides=decides,
         stagger_s=stagger_s,
         total_s=total_s,
