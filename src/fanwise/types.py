@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fanwise.engine.loader import LoaderStatistics
     from fanwise.engine.mapping import Map
     from fanwise.engine.planning import Plan
+    from fanwise.engine.together.background import BackgroundStatistics
     from fanwise.progress.live import Snapshot
     from fanwise.progress.report import Report
     from fanwise.progress.tracked import Span, TrackReport
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fanwise.simulator.profile import SimProfile
 
 _PLACES = {
+    "BackgroundStatistics": "engine.together.background",
     "Delta": "records",
     "LoaderStatistics": "engine.loader",
     "GraphReport": "engine.graph.report",
@@ -45,6 +47,7 @@ _PLACES = {
 }
 
 __all__ = [
+    "BackgroundStatistics",
     "Delta",
     "GraphReport",
     "GraphResult",

@@ -30,7 +30,7 @@ class Runner:
         retry: How often and after what waits a failure is tried again.
         timeout_s: Deadline of one attempt in seconds; the function is cancelled then.
         clock: Time.
-        chance: Source of jitter.
+        chance: Source of jitter; one of its own by default.
     """
 
     __slots__ = (
@@ -51,7 +51,7 @@ class Runner:
         retry: Retry = ONCE,
         timeout_s: float = math.inf,
         clock: Clock,
-        chance: random.Random,
+        chance: random.Random | None = None,
     ) -> None:
         self._function = function
         self.limiter = limiter
@@ -123,6 +123,8 @@ class Runner:
         """Seconds until the next attempt, or ``None`` where there is to be none."""
         if cancel_requests():
             return None  # the function turned its cancellation into a failure: it is to end
+        if self._chance is None:  # most work is never tried twice, and seeding takes its time
+            self._chance = random.Random()
         decision = decide(
             self._retry,
             verdict=verdict,

@@ -181,7 +181,7 @@ def runner_of(
         retry=retry or ONCE,
         timeout_s=timeout_s,
         clock=clock,
-        chance=chance or random.Random(),
+        chance=chance,
     )
 
 
