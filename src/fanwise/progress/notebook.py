@@ -64,7 +64,12 @@ def panel_html(snapshot: Snapshot, *, name: str) -> str:
     from fanwise.progress.terminal import live_panel
 
     console = Console(
-        file=io.StringIO(), record=True, width=_WIDTH, force_terminal=True, color_system="truecolor"
+        file=io.StringIO(),
+        record=True,
+        width=_WIDTH,
+        force_terminal=True,
+        force_jupyter=False,  # else it makes an output of its own
+        color_system="truecolor",
     )
     console.print(live_panel(snapshot, name=name))
     return console.export_html(inline_styles=True, code_format=_FRAME)

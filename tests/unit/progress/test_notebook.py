@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import sys
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
 
@@ -32,7 +33,10 @@ def kernel(monkeypatch):
         return handles[-1]
 
     ipython, outputs = ModuleType("IPython"), ModuleType("IPython.display")
-    ipython.get_ipython = lambda: SimpleNamespace(kernel=object())
+    # The name by which rich knows a notebook.
+    shell = type("ZMQInteractiveShell", (), {"kernel": object()})()
+    ipython.get_ipython = lambda: shell
+    monkeypatch.setattr(builtins, "get_ipython", lambda: shell, raising=False)
     outputs.display = display
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", outputs)
