@@ -105,7 +105,7 @@ def rehearse(
     seed: int = 0,
     retry: Retry | None = None,
 ) -> Trace:
-    """Runs a scenario in virtual time; may be called wherever no event loop runs.
+    """Runs a scenario in virtual time. Computes without a pause until it is done.
 
     Args:
         scenario: What to rehearse.
@@ -114,6 +114,7 @@ def rehearse(
         retry: What refused and failed requests do; the default policy if omitted.
 
     Raises:
+        StateError: An event loop runs in this thread.
         RuntimeError: The limiter waits for something that never comes.
     """
     loop = EventLoop()

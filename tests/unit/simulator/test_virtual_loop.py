@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from fanwise.errors import StateError
 from fanwise.simulator.virtual.loop import EventLoop
 
 
@@ -48,6 +49,16 @@ def test_a_standstill_is_an_error():
 
     with pytest.raises(RuntimeError, match="stands still"):
         loop.run(main())
+
+
+async def test_no_rehearsal_begins_inside_a_running_loop():
+    async def main():
+        return 1
+
+    with pytest.raises(StateError, match="inside a running event loop"):
+        EventLoop().run(main())
+    assert asyncio.get_running_loop() is not None
+    assert await asyncio.to_thread(lambda: EventLoop().run(main())) == 1
 
 
 def test_what_a_callback_raises_ends_the_run():

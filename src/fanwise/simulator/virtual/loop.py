@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from asyncio.events import _set_running_loop  # pyright: ignore[reportPrivateUsage]
+from asyncio.events import (
+    _get_running_loop,  # pyright: ignore[reportPrivateUsage]
+    _set_running_loop,  # pyright: ignore[reportPrivateUsage]
+)
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from fanwise.errors import StateError
 
 T = TypeVar("T")
 
@@ -92,9 +97,16 @@ class EventLoop(asyncio.AbstractEventLoop):
         """Runs a coroutine to its end and returns its result.
 
         Raises:
+            StateError: Another loop runs in this thread.
             RuntimeError: Everything waits for what virtual time cannot bring.
             BaseException: Whatever ``main`` or a callback raised.
         """
+        if _get_running_loop() is not None:
+            main.close()
+            raise StateError(
+                "a rehearsal was started inside a running event loop",
+                hint="give it a thread of its own: await asyncio.to_thread(…)",
+            )
         _set_running_loop(self)
         try:
             task = self.create_task(main)
