@@ -22,6 +22,7 @@ import pytest
 
 import fanwise as fw
 from fanwise.engine import plain, runner
+from fanwise.engine.graph import execution
 from fanwise.engine.together import background, gathering, parallel, race
 from fanwise.engine.together.books import Account, Job
 from fanwise.engine.together.scope import Scope
@@ -361,6 +362,42 @@ async def do_background(world: World, path: str, depth: int) -> Any:
     return str(seen)
 
 
+async def do_graph(world: World, path: str, depth: int) -> Any:
+    functions = children(world, path, depth, least=1)
+    graph = fw.Graph()
+    needs: dict[str, tuple[str, ...]] = {}
+
+    def step_of(function: Function) -> Function:
+        async def step() -> Any:
+            return await function()
+
+        return step
+
+    for name, function in functions.items():
+        needs[name] = tuple(other for other in needs if world.chance.random() < 0.4)
+        graph.add(step_of(function), name=f"s{name}", needs=tuple(f"s{n}" for n in needs[name]))
+    options = world.options()
+    try:
+        result = await graph.run({}, fail_fast=world.chance.random() < 0.3, **options)
+    finally:
+        world.ended(path)
+    for name, before in needs.items():
+        value = world.value_of(f"{path}/{name}")
+        outcome = result.outcomes.get(f"s{name}")
+        begun = f"{path}/{name}" in world.attempts
+        failed = any(other in before for other in needs if not _succeeded(result, other))
+        world.check(not (begun and failed), f"{path}/{name} ran without what it needs")
+        world.check(begun or failed, f"{path}/{name} was forgotten")
+        if outcome is not None and outcome.ok:
+            world.check(value is not None and outcome.value == value, f"{path}/{name} lost a value")
+    return str(len(result.outcomes))
+
+
+def _succeeded(result: Any, name: str) -> bool:
+    outcome = result.outcomes.get(f"s{name}")
+    return outcome is not None and outcome.ok
+
+
 OPERATIONS: dict[str, Callable[[World, str, int], Awaitable[Any]]] = {
     "parallel": do_parallel,
     "settle": do_settle,
@@ -368,6 +405,7 @@ OPERATIONS: dict[str, Callable[[World, str, int], Awaitable[Any]]] = {
     "fallback": do_fallback,
     "map": do_map,
     "background": do_background,
+    "graph": do_graph,
 }
 
 
@@ -438,6 +476,7 @@ def limiters(monkeypatch: pytest.MonkeyPatch) -> list[Limiter]:
 
     monkeypatch.setattr(background, "Account", Slow)
     monkeypatch.setattr(gathering, "Limiter", Seen)
+    monkeypatch.setattr(execution, "Limiter", Seen)
     monkeypatch.setattr(plain, "Limiter", Seen)
     return made
 
