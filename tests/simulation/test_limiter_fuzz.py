@@ -19,7 +19,10 @@ from fanwise.testing.virtual import run_virtual
 SEEDS = range(100)
 SPEED = 50.0  # tokens a second
 BURST_S = 0.1
-LIMITS = Limits(concurrency=4, rpm=60 * 20, tpm=60 * SPEED, burst_s=BURST_S)
+AT_ONCE = 4
+LIMITS = Limits(
+    concurrency=(AT_ONCE, AT_ONCE, AT_ONCE), rpm=60 * 20, tpm=60 * SPEED, burst_s=BURST_S
+)
 
 
 class Broken(AssertionError):
@@ -34,7 +37,7 @@ class Schedule:
         self.limiter = kind(LIMITS, clock=LoopClock(), name=f"seed {seed}")
         self.numbers = {}
         self.asked = 0
-        self.last_granted = -1
+        self.last_granted = {"interactive": -1, "background": -1}
         self.out = 0
         self.tasks = {}  # in the order in which they came
         self.broken = []  # noted inside the limiter, told outside of it
@@ -48,23 +51,24 @@ class Schedule:
             permit._finish = watched_finish
             return permit
 
-        def watched_finish(permit, verdict, usage, headers, sent):
+        def watched_finish(permit, verdict, usage, headers, sent, stated):
             used = permit.cost.input_tokens if usage.input_tokens is None else usage.input_tokens
             kept = used if sent else 0
             now = asyncio.get_running_loop().time()
             self.out -= 1
             self.ledger.append((now, kept - permit.cost.input_tokens, False))
-            finish(permit, verdict, usage, headers, sent)
+            finish(permit, verdict, usage, headers, sent, stated)
 
         self.limiter._grant = watched_grant
 
     def check_grant(self, cost, now):
-        number = self.numbers[id(cost)][0]
-        if number <= self.last_granted:
-            self.broken.append(f"request {number} was overtaken by {self.last_granted}")
-        self.last_granted = number
+        number, priority, _ = self.numbers[id(cost)]
+        last = self.last_granted[priority]
+        if number <= last:
+            self.broken.append(f"request {number} was overtaken by {last}")
+        self.last_granted[priority] = number
         self.out += 1
-        if self.out > LIMITS.concurrency:
+        if self.out > AT_ONCE:
             self.broken.append(f"{self.out} in flight")
         self.ledger.append((now, cost.input_tokens, cost.input_tokens > 0))
 
@@ -73,10 +77,12 @@ class Schedule:
         if self.broken:
             raise Broken(self.broken[0])
         limiter = self.limiter
-        head = next((w for w in limiter._queue if w.queued), None)
+        if any(waiter.queued and waiter.future.done() for waiter in limiter._queue):
+            return  # somebody was cancelled and will see to it when awake
+        head = limiter._queue.head()
         just_now = asyncio.get_running_loop().time() - 0.002  # no timer is finer than 1 ms
         if head is not None and limiter._obstacle(head.cost, just_now) is None:
-            raise Broken("a request waits although nothing is in its way")
+            raise Broken(f"a request waits although nothing is in its way: {limiter!r}")
 
     def check_quota(self):
         """Before every grant of tokens: never more than quota and burst, whatever the stretch."""
@@ -89,12 +95,13 @@ class Schedule:
 
     async def customer(self):
         cost = Cost(input_tokens=self.chance.choice((0, 0, 1, 3, 10, 60)))
-        self.numbers[id(cost)] = self.asked, cost  # kept alive, so that its id stays its own
+        priority = self.chance.choice(("interactive", "background", "background"))
+        self.numbers[id(cost)] = self.asked, priority, cost  # kept alive: its id stays its own
         self.asked += 1
         patience_s = self.chance.choice((None, None, 0.05, 2.0))
         deadline = None if patience_s is None else asyncio.get_running_loop().time() + patience_s
         with contextlib.suppress(PermitTimeout):
-            permit = await self.limiter.acquire(cost, deadline=deadline)
+            permit = await self.limiter.acquire(cost, deadline=deadline, priority=priority)
             self.held.append(permit)
             try:
                 await asyncio.sleep(self.chance.choice((0, 0, 0.01, 0.3, 2)))
@@ -150,8 +157,8 @@ def play(kind, seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_promise_holds_in_a_random_schedule(seed):
     seen = play(Limiter, seed)
-    assert seen.granted > 50
-    assert seen.peak_in_flight == LIMITS.concurrency
+    assert seen.granted > 40
+    assert 2 < seen.peak_in_flight <= AT_ONCE
 
 
 def test_the_same_seed_gives_the_same_schedule():
@@ -179,26 +186,26 @@ class WakesBeforeOwning(Limiter):
 class GrantsOneForOne(Limiter):
     """A settle frees one place, so one is granted: by the delta, not by what there is."""
 
-    def _settle(self, permit, verdict, usage, headers, sent):
-        super()._settle(permit, verdict, usage, headers, sent)
-        waiter = next((w for w in self._queue if w.queued and not w.future.done()), None)
+    def _settle(self, permit, verdict, usage, headers, sent, stated):
+        super()._settle(permit, verdict, usage, headers, sent, stated)
+        waiter = self._queue.head()
         if waiter is not None:
             self._hand_over(waiter, self._clock.monotonic())
 
 
 class LetsNewcomersIn(Limiter):
-    async def acquire(self, cost=Cost(), *, deadline=None):  # noqa: B008 - frozen
+    async def acquire(self, cost=Cost(), *, deadline=None, priority="background"):  # noqa: B008
         now = self._clock.monotonic()
         if self._obstacle(cost, now) is None:
             return self._grant(cost, now, queued_s=0.0, cause="nothing")
-        return await super().acquire(cost, deadline=deadline)
+        return await super().acquire(cost, deadline=deadline, priority=priority)
 
 
 class ForgetsThoseBehindACancelledHead(Limiter):
     def _withdraw(self, waiter):
         if waiter.queued:
-            self._take_out(waiter)
-        else:
+            self._queue.leave(waiter)
+        elif not waiter.future.cancelled():
             super()._withdraw(waiter)
 
 
@@ -209,16 +216,16 @@ class ForgetsTheTimer(Limiter):
 
 class ForgetsTheQuota(Limiter):
     def _grant(self, cost, now, *, queued_s, cause):
-        for meter in self._meters:
+        for meter in self._meters.all:
             meter.arrival = min(meter.arrival, now)
         return super()._grant(cost, now, queued_s=queued_s, cause=cause)
 
 
 class RefundsTwice(Limiter):
-    def _settle(self, permit, verdict, usage, headers, sent):
+    def _settle(self, permit, verdict, usage, headers, sent, stated):
         for meter in permit.meters:
             meter.put_right(permit.cost, usage if sent else None, self._clock.monotonic())
-        super()._settle(permit, verdict, usage, headers, sent)
+        super()._settle(permit, verdict, usage, headers, sent, stated)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def _resolver(
 
 def _facts(limits: Limits) -> LimitFacts:
     return LimitFacts(
-        concurrency=limits.concurrency,
+        concurrency=limits.stated_concurrency,
         rpm=limits.rpm,
         tpm=limits.tpm,
         input_tpm=limits.input_tpm,

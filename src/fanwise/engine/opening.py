@@ -50,7 +50,8 @@ class OpenRun:
         run_id: The id of a new run, instead of one made from its name and the time.
         command: The command that resumes it, for ``fanwise resume``.
         options: That command's options, as JSON; never a key.
-        limits: Concurrency (20 by default), requests and tokens a minute, for each quota pool.
+        limits: Calls at once, requests and tokens a minute, for each quota pool; what is not
+            stated is learned.
         retry: How failures are met.
         timeouts: Deadlines of one attempt.
         total_s: Deadline of a call in seconds from its first send, retries and waits included.

@@ -58,7 +58,7 @@ def map(  # noqa: A001 - it is what the builtin does, at once
     clock = LoopClock()
     runner = Runner(
         function,
-        limiter=Limiter(limits or Limits(), clock=clock, name="map"),
+        limiter=Limiter(limits or Limits(concurrency=20), clock=clock, name="map"),
         retry=retry or ONCE,
         timeout_s=timeout_s,
         clock=clock,
@@ -100,7 +100,7 @@ class _Room:
         return not self._runner.limiter.waiting
 
     def max_workers(self) -> int:
-        concurrency = self._runner.limiter.limits.concurrency
+        concurrency = self._runner.limiter.concurrency
         if not math.isfinite(concurrency):
             return _MOST_WORKERS
         return min(_MOST_WORKERS, 2 * int(concurrency) + _SPARE_WORKERS)

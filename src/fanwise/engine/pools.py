@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from fanwise.errors import CallError, ConfigError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SPARE_WORKERS = 64
 _MOST_WORKERS = 20_000
+_BUILTIN_AT_ONCE = 20
 
 
 @dataclass(slots=True)
@@ -48,20 +49,24 @@ class Target:
 
     endpoint: Endpoint
     pool: Pool
-    estimator: TokenEstimator | None
+    estimator: TokenEstimator
     stated: StatedReader
 
     def cost(self, request: Request) -> Cost:
         """What a request takes from the quotas."""
-        return self.estimator.estimate(request) if self.estimator else _ONE_REQUEST
+        if self.pool.limiter.counts_tokens:
+            return self.estimator.estimate(request)
+        return _ONE_REQUEST
 
     def counted(self, request: Request, usage: Usage) -> Usage:
         """What a served request has taken from the quotas, as its provider counts."""
-        return self.estimator.counted(request, usage) if self.estimator else usage
+        if self.pool.limiter.counts_tokens:
+            return self.estimator.counted(request, usage)
+        return usage
 
     def learn(self, request: Request, usage: Usage) -> None:
         """Takes the tokens that were really used into the estimates."""
-        if self.estimator:
+        if self.pool.limiter.counts_tokens:
             self.estimator.learn(request, usage)
 
 
@@ -117,19 +122,18 @@ class Pools:
     def _add(self, endpoint: Endpoint) -> Target:
         limits = self._limits
         if endpoint.provider == "builtin":
-            limits = Limits(concurrency=limits.concurrency)
+            limits = _of_builtin(limits)
         name = f"{endpoint.provider} {endpoint.origin}".strip()
         pool = self._pools.get(name)
         if pool is None:
             limiter = Limiter(limits, clock=self._clock, name=name)
             limiter.on_room(self._tell_room)
             pool = self._pools[name] = Pool(name, limiter, self._clock.monotonic())
-        counts_tokens = (limits.tpm, limits.input_tpm, limits.output_tpm) != (None, None, None)
         profile = profile_of(endpoint.provider, origin=endpoint.origin)
         return Target(
             endpoint=endpoint,
             pool=pool,
-            estimator=TokenEstimator(profile) if counts_tokens else None,
+            estimator=TokenEstimator(profile),
             stated=StatedReader(profile),
         )
 
@@ -148,7 +152,7 @@ class Pools:
 
     def max_workers(self) -> int:
         """Workers beyond which a further one could only queue."""
-        concurrency = self._limits.concurrency * max(1, len(self._pools))
+        concurrency = self.limit
         if not math.isfinite(concurrency):
             return _MOST_WORKERS
         return min(_MOST_WORKERS, 4 * int(concurrency) + _SPARE_WORKERS)
@@ -178,16 +182,30 @@ class Pools:
 
     @property
     def limit(self) -> float:
-        """The concurrency limits in force, summed over the pools in use."""
+        """The concurrency limits in force, stated or learned, summed over the pools in use."""
         if not self._pools:
-            return float(self._limits.concurrency)
-        return float(sum(pool.limiter.limits.concurrency for pool in self._pools.values()))
+            return float(self._limits.concurrency_range.start)
+        return sum(pool.limiter.concurrency for pool in self._pools.values())
 
     def update(self, limits: Limits) -> None:
         """Puts new limits into force at once, in every pool."""
         self._limits = limits
         for pool in self._pools.values():
             builtin = pool.name.startswith("builtin ")
-            pool.limiter.update(
-                replace(Limits(), concurrency=limits.concurrency) if builtin else limits
-            )
+            pool.limiter.update(_of_builtin(limits) if builtin else limits)
+
+    def pause(self) -> None:
+        """Sends nothing more until :meth:`resume`; what is in flight goes on."""
+        for pool in self._pools.values():
+            pool.limiter.pause()
+
+    def resume(self) -> None:
+        """Ends a pause."""
+        for pool in self._pools.values():
+            pool.limiter.resume()
+
+
+def _of_builtin(limits: Limits) -> Limits:
+    """What holds for models that run in this process: nothing there refuses, nothing is learned."""
+    stated = limits.stated_concurrency
+    return Limits(concurrency=_BUILTIN_AT_ONCE if stated is None else stated)

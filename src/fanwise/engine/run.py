@@ -330,7 +330,17 @@ class Run:
     async def set_limits(self, limits: Limits) -> None:
         """Puts new limits into force at once and notes the change in the journal."""
         self._parts.pools.update(limits)
-        await self.journal.control("limits.changed", {"concurrency": limits.concurrency})
+        given = limits.concurrency
+        at_once = list(given) if isinstance(given, tuple) else given
+        await self.journal.control("limits.changed", {"concurrency": at_once})
+
+    def pause(self) -> None:
+        """Sends nothing more until :meth:`resume`; what is in flight ends and is kept."""
+        self._parts.pools.pause()
+
+    def resume(self) -> None:
+        """Ends a pause."""
+        self._parts.pools.resume()
 
     # what is known
 

@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-_SOFT_S = 1.0
+_SOFT_S = 0.25
 _LONGEST_S = 120.0
 _CREDIBLE_S = 300.0
 _BACKOFF_BASE_S = 0.25
-_BACKOFF_CAP_S = 30.0
+_BACKOFF_CAP_S = 8.0
+_RAMP_S = 0.5
 _UNKNOWN_RESETS = frozenset({"", "0", "0s", "0ms", "0.0", "-1"})
 
 
@@ -26,54 +27,67 @@ class Gate:
         epoch: Number of the current epoch.
         strikes: Epochs refused in a row of which nothing was served.
         closed_until: The instant at which the gate opens, on the limiter's clock.
-        trial_until: A refusal of something sent before this instant means that the wait before it
-            was too short.
     """
 
     epoch: int = 0
     strikes: int = 0
     closed_until: float = -math.inf
-    trial_until: float = -math.inf
+
+    @property
+    def outage(self) -> bool:
+        """Whether nothing at all was served in the last two epochs, or more."""
+        return self.strikes > 1
 
     def refused(
         self,
         *,
         epoch: int,
-        sent_at: float,
         now: float,
         retry_after_s: float | None = None,
         exhausted: bool = False,
+        taken: bool = False,
     ) -> Gate:
         """The gate after a refusal.
 
-        At first the pool waits ``min(Retry-After, 1 s)``: servers name coarse times, and one
-        request's wait need not be everybody's. The whole Retry-After, at most 120 s, counts once
-        what was sent after that is refused as well, or where the server says that nothing is left.
-        A Retry-After of more than five minutes ends its own call; about the pool it proves nothing,
-        unless nothing is left. Without a Retry-After, and below every one that proved wrong, stands
-        a wait that doubles with each epoch refused in a row.
+        At first the pool waits ``min(Retry-After, 0.25 s)``: servers name coarse times, one
+        request's wait need not be everybody's, and the learned limits see to it that less is sent
+        from then on. Without a Retry-After it does not wait at all. Once nothing of an epoch was
+        served, the whole Retry-After counts, at most 120 s, and so it does where the server says
+        that nothing is left. A Retry-After of more than five minutes ends its own call; about the
+        pool it proves nothing, unless nothing is left. Below all of them stands a wait that doubles
+        with each further epoch of which nothing is served.
 
         Args:
             epoch: The epoch in which the refused request was sent.
-            sent_at: When it was sent.
             now: The present instant.
             retry_after_s: The wait the server asked for, where it asked for one.
             exhausted: Whether the server says that nothing is left of the quota.
+            taken: Whether requests of this epoch were taken, though they are not answered yet.
         """
         if epoch != self.epoch:
             return self
         longest_s = math.inf if exhausted else _CREDIBLE_S
         asked_s = retry_after_s if 0 < (retry_after_s or 0) <= longest_s else None
-        wait_s = _backoff_s(self.strikes - (asked_s is not None))
+        strikes = 0 if taken else self.strikes
+        wait_s = _backoff_s(strikes - 1)
         if asked_s is not None:
-            whole = exhausted or sent_at <= self.trial_until
+            whole = exhausted or strikes > 0
             wait_s = max(wait_s, min(asked_s, _LONGEST_S if whole else _SOFT_S))
         return Gate(
             epoch=self.epoch + 1,
-            strikes=self.strikes + 1,
+            strikes=strikes + 1,
             closed_until=max(self.closed_until, now + wait_s),
-            trial_until=now + 2 * wait_s,
         )
+
+    def opens_for(self, sent: int) -> float:
+        """The instant from which one more request may be sent, after so many in this epoch.
+
+        In an outage one goes ahead, and as long as nothing comes back, twice as many may be under
+        way every half second. What is served ends the outage, and with it this.
+        """
+        if self.strikes < 2 or not sent:
+            return self.closed_until
+        return self.closed_until + _RAMP_S * math.log2(sent + 1)
 
     def served(self, *, epoch: int) -> Gate:
         """The gate after a served answer of an epoch.

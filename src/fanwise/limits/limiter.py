@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fanwise.errors import PermitTimeout
+from fanwise.limits.alarm import Alarm
 from fanwise.limits.gate import Gate, says_exhausted
-from fanwise.limits.permit import Meter, Permit
+from fanwise.limits.learning import Learner
+from fanwise.limits.meters import Meters
+from fanwise.limits.permit import Permit
 from fanwise.limits.quota import ROUNDING_S, amount_of
-from fanwise.limits.waiting import CauseAccount, Waiter
-from fanwise.records import Cause, Cost, Usage, Verdict
+from fanwise.limits.room import Room
+from fanwise.limits.statistics import LimiterStatistics, occupancy
+from fanwise.limits.waiting import CauseAccount, Line, Priority, Waiter
+from fanwise.records import Cause, Cost, StatedLimit, Usage, Verdict
 
 if TYPE_CHECKING:
     from fanwise.clock import Clock
@@ -25,38 +28,14 @@ __all__ = ["Limiter", "LimiterStatistics", "Permit"]
 _ONE_REQUEST: Final = Cost()
 _PROBE: Final = Cost(requests=1, input_tokens=1, output_tokens=1)
 _UNSENT: Final = Verdict(kind="cancelled", reason="its owner was gone before it could be used")
-_SHORTEST_TIMER_S = 0.001  # finer timers cost wake-ups and win nothing: a burst makes up for them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimiterStatistics:
-    """A limiter at one moment.
-
-    Args:
-        in_flight: Permits that are held.
-        waiting: Requests that wait for one.
-        granted: Permits given so far.
-        refused: Permits that were settled as refused by the provider.
-        queued_s: Waits of all granted permits, summed.
-        peak_in_flight: Most permits held at once.
-        held_s: Seconds during which somebody waited, by what held the first of them back.
-    """
-
-    in_flight: int
-    waiting: int
-    granted: int
-    refused: int
-    queued_s: float
-    peak_in_flight: int
-    held_s: Mapping[Cause, float]
 
 
 class Limiter:
-    """Admits requests to one quota pool, first come, first served.
+    """Admits requests to one quota pool, first come, first served within a priority.
 
-    A request is admitted when the gate is open, fewer than ``concurrency`` are in flight and every
-    quota admits it. All of this is looked at first and then taken together, or nothing is. Whoever
-    waits is never overtaken, so a large request gets its turn however many small ones follow it.
+    A request is admitted when the gate is open, fewer are in flight than the concurrency limit and
+    every quota admits it, those that were learned included. All of this is looked at first and then
+    taken together, or nothing is. A large request gets its turn however many small ones follow it.
     A permit belongs to its new owner before that owner is woken; an owner that was cancelled
     meanwhile passes it on. The limiter runs no task: it acts when a permit is asked for or settled,
     and sets one timer for the next moment at which time itself lets somebody through.
@@ -71,17 +50,17 @@ class Limiter:
         self._clock = clock
         self._name = name
         self._limits = limits
-        self._meters = tuple(Meter(quota) for quota in limits.quotas())
+        self._learner = Learner(limits.concurrency_range)
+        self._meters = Meters(limits)
         self._gate = Gate()
+        self._paused = False
         self._in_flight = 0
-        self._queue: deque[Waiter] = deque()
-        self._waiting = 0
+        self._sent_in_epoch = 0
+        self._epoch_began = 0.0
+        self._queue = Line()
         self._closed: Exception | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = math.inf
-        self._room_callbacks: list[Callable[[], None]] = []
-        self._room_missed = False
-        self._room_told: asyncio.Handle | None = None
+        self._alarm = Alarm(self._ring)
+        self._room = Room()
         self._causes = CauseAccount()
         self._granted = 0
         self._refused = 0
@@ -90,7 +69,13 @@ class Limiter:
 
     # what is asked of it
 
-    async def acquire(self, cost: Cost = _ONE_REQUEST, *, deadline: float | None = None) -> Permit:
+    async def acquire(
+        self,
+        cost: Cost = _ONE_REQUEST,
+        *,
+        deadline: float | None = None,
+        priority: Priority = "background",
+    ) -> Permit:
         """A permit for one request, as soon as its turn has come.
 
         A caller that is cancelled while it waits holds nothing afterwards.
@@ -98,6 +83,8 @@ class Limiter:
         Args:
             cost: What the request is expected to take; put right when the permit is settled.
             deadline: Instant on the clock's monotonic reading after which waiting is pointless.
+            priority: ``interactive`` goes ahead of background requests that came less than 30 s
+                before it.
 
         Raises:
             PermitTimeout: The deadline passed first; nothing was taken.
@@ -108,14 +95,24 @@ class Limiter:
             raise self._closed
         if deadline is not None and now >= deadline:
             raise self._too_late(0.0)
-        if not self._waiting and self._obstacle(cost, now) is None:
+        if not self._queue.count and self._obstacle(cost, now) is None:
             return self._grant(cost, now, queued_s=0.0, cause="nothing")
-        return await self._wait(cost, now, deadline=deadline)
+        return await self._wait(cost, now, deadline=deadline, priority=priority)
 
     @property
     def limits(self) -> Limits:
         """The limits in force."""
         return self._limits
+
+    @property
+    def concurrency(self) -> float:
+        """Requests in flight that are allowed at present; ``math.inf`` for no limit."""
+        return self._learner.most
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether any quota of tokens holds, stated by the user or by the provider."""
+        return self._meters.counts_tokens
 
     @property
     def in_flight(self) -> int:
@@ -125,7 +122,7 @@ class Limiter:
     @property
     def waiting(self) -> int:
         """Requests that wait for a permit."""
-        return self._waiting
+        return self._queue.count
 
     @property
     def has_room(self) -> bool:
@@ -134,9 +131,9 @@ class Limiter:
         A *no* is remembered: the callbacks of :meth:`on_room` follow when it has become a *yes*.
         """
         now = self._clock.monotonic()
-        if self._closed is None and not self._waiting and self._obstacle(_PROBE, now) is None:
+        if self._closed is None and not self._queue.count and self._obstacle(_PROBE, now) is None:
             return True
-        self._room_missed = True
+        self._room.missed = True
         self._look_for_room(now)
         return False
 
@@ -146,24 +143,28 @@ class Limiter:
         There is room when nobody waits any longer and a further request would be admitted, after
         somebody had to wait or :attr:`has_room` said no. Returns what ends the callbacks.
         """
-        self._room_callbacks.append(callback)
-        return lambda: self._room_callbacks.remove(callback)
+        return self._room.on(callback)
 
     def waiting_by_cause(self) -> Mapping[Cause, int]:
         """Waiting requests by what they wait for: what holds the first one back holds all back."""
         cause = self._causes.current
-        return {cause: self._waiting} if self._waiting and cause is not None else {}
+        return {cause: self._queue.count} if self._queue.count and cause is not None else {}
 
     def statistics(self) -> LimiterStatistics:
         """What it has done so far, and what it is doing."""
         return LimiterStatistics(
             in_flight=self._in_flight,
-            waiting=self._waiting,
+            waiting=self._queue.count,
             granted=self._granted,
             refused=self._refused,
             queued_s=self._queued_s,
             peak_in_flight=self._peak,
             held_s=self._causes.by_cause(self._clock.monotonic()),
+            concurrency=self._learner.most,
+            learned_rpm=self._learner.rpm,
+            stated_rpm=self._meters.stated_rpm,
+            epoch=self._gate.epoch,
+            binding=self._causes.current,
         )
 
     def update(self, limits: Limits) -> None:
@@ -172,18 +173,21 @@ class Limiter:
         Requests in flight stay so, even above a lower concurrency; what a quota is owed stays owed.
         """
         now = self._clock.monotonic()
-        known = {meter.quota.dimension: meter for meter in self._meters}
-        meters: list[Meter] = []
-        for quota in limits.quotas():
-            meter = known.get(quota.dimension)
-            if meter is None:
-                meter = Meter(quota)
-            else:
-                meter.change(quota, now)
-            meters.append(meter)
+        if limits.concurrency != self._limits.concurrency:
+            self._learner.rebound(limits.concurrency_range, now=now)
         self._limits = limits
-        self._meters = tuple(meters)
+        self._meters.state(limits, now=now)
         self._advance(now)
+
+    def pause(self) -> None:
+        """Gives no further permit until :meth:`resume`; those that are held go on."""
+        self._paused = True
+        self._advance(self._clock.monotonic())
+
+    def resume(self) -> None:
+        """Ends a pause."""
+        self._paused = False
+        self._advance(self._clock.monotonic())
 
     def close(self, error: Exception) -> None:
         """Gives this error to everybody who waits, and to everybody who asks from now on.
@@ -193,28 +197,25 @@ class Limiter:
         self._closed = error
         for waiter in self._queue:
             if waiter.queued and not waiter.future.done():
-                self._take_out(waiter)
+                self._queue.leave(waiter)
                 waiter.future.set_exception(error)
         self._advance(self._clock.monotonic())
 
     def __repr__(self) -> str:
-        most = self._limits.concurrency
-        return (
-            f"<Limiter {self._name or 'unnamed'}: {self._in_flight} of {most} in flight, "
-            f"{self._waiting} waiting{self._for_what()}>"
-        )
+        return f"<Limiter {self._name or 'unnamed'}: {occupancy(self.statistics())}>"
 
     # waiting
 
-    async def _wait(self, cost: Cost, now: float, *, deadline: float | None) -> Permit:
+    async def _wait(
+        self, cost: Cost, now: float, *, deadline: float | None, priority: Priority
+    ) -> Permit:
         loop = asyncio.get_running_loop()
         waiter = Waiter(
             cost, since=now, future=loop.create_future(), held_s=self._causes.snapshot(now)
         )
-        self._queue.append(waiter)
-        self._waiting += 1
-        self._room_missed = True
-        if self._waiting == 1:
+        self._queue.join(waiter, priority)
+        self._room.missed = True
+        if self._queue.head() is waiter:
             self._advance(now)
         timer = None
         if deadline is not None and deadline < math.inf:
@@ -232,10 +233,11 @@ class Limiter:
     def _withdraw(self, waiter: Waiter) -> None:
         future = waiter.future
         if waiter.queued:
-            self._take_out(waiter)
-            self._advance(self._clock.monotonic())
-        elif not future.cancelled() and future.exception() is None:
+            self._queue.leave(waiter)
+        elif future.done() and not future.cancelled() and future.exception() is None:
             self._pass_on(future.result())
+            return
+        self._advance(self._clock.monotonic())
 
     def _pass_on(self, permit: Permit) -> None:
         permit.settle(_UNSENT, sent=False)
@@ -243,28 +245,26 @@ class Limiter:
     def _expire(self, waiter: Waiter) -> None:
         if waiter.queued and not waiter.future.done():
             error = self._too_late(self._clock.monotonic() - waiter.since)
-            self._take_out(waiter)
+            self._queue.leave(waiter)
             waiter.future.set_exception(error)
             self._advance(self._clock.monotonic())
-
-    def _take_out(self, waiter: Waiter) -> None:
-        """Ends a wait in the middle of the queue; its place is cleared away later, all at once."""
-        waiter.queued = False
-        self._waiting -= 1
-        if len(self._queue) > 2 * self._waiting + 64:
-            self._queue = deque(other for other in self._queue if other.queued)
 
     # admission
 
     def _obstacle(self, cost: Cost, now: float) -> tuple[Cause, float] | None:
         """What keeps a request from being sent now, and the instant at which time ends that."""
-        if now < self._gate.closed_until:
-            return "retry wait", self._gate.closed_until
-        if self._in_flight >= self._limits.concurrency:
-            return "concurrency", math.inf
+        if self._paused:
+            return "paused", math.inf
+        gate = self._gate
+        if now < gate.closed_until or gate.strikes > 1:
+            opens_at = gate.opens_for(self._sent_in_epoch)
+            if now < opens_at:
+                return "retry wait", opens_at
+        if self._in_flight >= self._learner.most:
+            return "concurrency", self._learner.grows_at
         obstacle: tuple[Cause, float] | None = None
         latest = now + ROUNDING_S
-        for meter in self._meters:
+        for meter in self._meters.all:
             quota = meter.quota
             opens_at = quota.opens_at(meter.arrival)
             if opens_at > latest and amount_of(cost, quota.dimension):
@@ -275,15 +275,22 @@ class Limiter:
     def _grant(self, cost: Cost, now: float, *, queued_s: float, cause: Cause) -> Permit:
         self._in_flight += 1
         self._peak = max(self._peak, self._in_flight)
-        for meter in self._meters:
+        for meter in self._meters.all:
             meter.take(cost, now)
         self._granted += 1
+        if not self._sent_in_epoch:
+            self._epoch_began = now
+            if self._granted == 1:
+                self._learner.began(now)
+        self._sent_in_epoch += 1
         self._queued_s += queued_s
         return Permit(
             self._settle,
             cost=cost,
-            meters=self._meters,
+            meters=self._meters.all,
             epoch=self._gate.epoch,
+            number=self._granted,
+            in_flight=self._in_flight,
             granted_at=now,
             queued_s=queued_s,
             cause=cause,
@@ -291,99 +298,103 @@ class Limiter:
 
     def _advance(self, now: float) -> None:
         """Grants whatever can be granted, and sets the timer for what time alone will allow."""
-        queue = self._queue
-        while queue:
-            waiter = queue[0]
-            if waiter.queued and waiter.future.done():
-                self._take_out(waiter)  # cancelled, and not yet awake to say so
-                queue = self._queue
-                continue
-            if waiter.queued:
-                obstacle = self._obstacle(waiter.cost, now)
-                if obstacle is not None:
-                    self._causes.turn_to(obstacle[0], now)
-                    self._set_timer(obstacle[1], now)
-                    return
-                self._hand_over(waiter, now)
-            queue.popleft()
+        while (waiter := self._queue.head()) is not None:
+            obstacle = self._obstacle(waiter.cost, now)
+            if obstacle is not None:
+                self._causes.turn_to(obstacle[0], now)
+                self._set_timer(obstacle[1], now)
+                return
+            self._hand_over(waiter, now)
         self._causes.turn_to(None, now)
-        if self._room_missed:
+        if self._room.missed:
             self._look_for_room(now)
 
     def _hand_over(self, waiter: Waiter, now: float) -> None:
-        waiter.queued = False
-        self._waiting -= 1
+        self._queue.leave(waiter)
         cause = self._causes.main_cause(waiter, now)
         permit = self._grant(waiter.cost, now, queued_s=now - waiter.since, cause=cause)
         waiter.future.set_result(permit)
 
-    def _settle(
-        self, permit: Permit, verdict: Verdict, usage: Usage, headers: Mapping[str, str], sent: bool
+    def _settle(  # noqa: PLR0917 - called for every answer, by the permit alone
+        self,
+        permit: Permit,
+        verdict: Verdict,
+        usage: Usage,
+        headers: Mapping[str, str],
+        sent: bool,
+        stated: Sequence[StatedLimit],
     ) -> None:
         now = self._clock.monotonic()
-        self._in_flight -= 1
         for meter in permit.meters:
             meter.put_right(permit.cost, usage if sent else None, now)
+        if stated:
+            self._meters.hear(stated, now=now)
         kind = verdict.kind
+        learner = self._learner
         if kind == "served":
             if self._gate.strikes:
                 self._gate = self._gate.served(epoch=permit.epoch)
+            learner.answered(permit, now=now, in_flight=self._in_flight)
         elif kind in {"rate", "capacity"}:
             self._refused += 1
-            self._gate = self._gate.refused(
-                epoch=permit.epoch,
-                sent_at=permit.granted_at,
-                now=now,
-                retry_after_s=verdict.retry_after_s,
-                exhausted=says_exhausted(headers),
-            )
-        if self._waiting:
+            self._learn(permit, verdict, headers, now)
+        self._in_flight -= 1
+        if now >= learner.look_at:
+            learner.look(now, granted=self._granted)
+        if self._queue.count:
             self._advance(now)
-        elif self._room_missed:
+        elif self._room.missed:
             self._look_for_room(now)
+
+    def _learn(
+        self, permit: Permit, verdict: Verdict, headers: Mapping[str, str], now: float
+    ) -> None:
+        """Takes in a refusal: the first of its epoch begins the next one."""
+        before, learner = self._gate, self._learner
+        # Whoever was sent longer before it than its refusal took, and was not refused, was taken.
+        taken = permit.granted_at - self._epoch_began > now - permit.granted_at
+        self._gate = before.refused(
+            epoch=permit.epoch,
+            now=now,
+            retry_after_s=verdict.retry_after_s,
+            exhausted=says_exhausted(headers),
+            taken=taken,
+        )
+        if self._gate is before:
+            learner.refused_late(permit, for_rate=verdict.kind == "rate")
+            return
+        self._sent_in_epoch = 0
+        opens_at = self._gate.closed_until
+        if self._gate.outage:
+            learner.out(permit, now=now, opens_at=opens_at)
+        elif verdict.kind == "capacity":
+            learner.over_capacity(permit, now=now)
+        else:
+            self._meters.learn(learner.over_rate(permit, now=now, opens_at=opens_at), now=now)
 
     # time, room and the account of causes
 
     def _set_timer(self, at: float, now: float) -> None:
-        if at == self._timer_at:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._timer_at = at
-        if at < math.inf:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(_SHORTEST_TIMER_S, at - now), self._ring)
+        self._alarm.set(at, now)
 
     def _ring(self) -> None:
-        self._timer = None
-        self._timer_at = math.inf
-        self._advance(self._clock.monotonic())
+        now = self._clock.monotonic()
+        if now >= self._learner.grows_at:
+            self._learner.look(now, granted=self._granted)
+        self._advance(now)
 
     def _look_for_room(self, now: float) -> None:
-        if self._waiting or self._closed is not None or not self._room_callbacks:
+        if self._queue.count or self._closed is not None or not self._room.watched:
             return
         obstacle = self._obstacle(_PROBE, now)
         if obstacle is not None:
             self._set_timer(obstacle[1], now)
             return
-        self._room_missed = False
-        if self._room_told is None:
-            self._room_told = asyncio.get_running_loop().call_soon(self._tell_room)
-
-    def _tell_room(self) -> None:
-        self._room_told = None
-        for callback in tuple(self._room_callbacks):
-            callback()
+        self._room.tell()
 
     def _too_late(self, waited_s: float) -> PermitTimeout:
         return PermitTimeout(
             f"no permit of {self._name or 'the limiter'} was free in {waited_s:.1f} s: "
-            f"{self._in_flight} of {self._limits.concurrency} in flight, {self._waiting} waiting"
-            f"{self._for_what()}",
+            f"{occupancy(self.statistics())}",
             hint="allow more time, or more at once where the provider does",
         )
-
-    def _for_what(self) -> str:
-        cause = self._causes.current
-        return f" for {cause}" if self._waiting and cause is not None else ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from fanwise.errors import StateError
 from fanwise.limits.quota import UNUSED, Quota, amount_of, used_of
-from fanwise.records import NO_USAGE, NOTHING, Cause, Cost, Usage, Verdict
+from fanwise.records import NO_USAGE, NOTHING, Cause, Cost, StatedLimit, Usage, Verdict
+
+_Finish = Callable[["Permit", Verdict, Usage, Mapping[str, str], bool, Sequence[StatedLimit]], None]
 
 
 class Meter:
@@ -43,7 +45,15 @@ class Meter:
 class Permit:
     """The right to send one request. Whoever holds it settles it exactly once.
 
-    ``queued_s`` is the wait for it in seconds, ``cause`` what most of that wait was for.
+    Args:
+        cost: What was reserved for it.
+        meters: The quotas it was reserved on.
+        epoch: The epoch in which it was given: a refusal counts only in its own.
+        number: How many permits were given before it, itself included.
+        in_flight: Permits that were held when it was given, itself included.
+        granted_at: When, on the limiter's clock.
+        queued_s: The wait for it in seconds.
+        cause: What most of that wait was for.
     """
 
     __slots__ = (
@@ -53,17 +63,21 @@ class Permit:
         "cost",
         "epoch",
         "granted_at",
+        "in_flight",
         "meters",
+        "number",
         "queued_s",
     )
 
     def __init__(
         self,
-        finish: Callable[[Permit, Verdict, Usage, Mapping[str, str], bool], None],
+        finish: _Finish,
         *,
         cost: Cost,
         meters: tuple[Meter, ...],
         epoch: int,
+        number: int,
+        in_flight: int,
         granted_at: float,
         queued_s: float,
         cause: Cause,
@@ -73,6 +87,8 @@ class Permit:
         self.cost = cost
         self.meters = meters
         self.epoch = epoch
+        self.number = number
+        self.in_flight = in_flight
         self.granted_at = granted_at
         self.queued_s = queued_s
         self.cause: Cause = cause
@@ -84,6 +100,7 @@ class Permit:
         usage: Usage = NO_USAGE,
         headers: Mapping[str, str] = NOTHING,
         sent: bool = True,
+        stated: Sequence[StatedLimit] = (),
     ) -> None:
         """Gives the permit back with what really happened. Never waits.
 
@@ -92,6 +109,7 @@ class Permit:
             usage: Tokens it used; for what is unknown the reservation stands.
             headers: The answer's headers, names in lower case.
             sent: ``False`` where nothing left this machine: everything reserved is given back.
+            stated: What the answer says of the provider's limits; they hold from now on.
 
         Raises:
             StateError: It was settled before; nothing changes.
@@ -102,7 +120,7 @@ class Permit:
                 hint="settle it once, where its attempt ends, however that ends",
             )
         self._settled = True
-        self._finish(self, verdict, usage, headers, sent)
+        self._finish(self, verdict, usage, headers, sent, stated)
 
     def __repr__(self) -> str:
         state = "settled" if self._settled else "held"

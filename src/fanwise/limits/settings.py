@@ -1,25 +1,42 @@
-"""The limits a user states."""
+"""The limits a user states, and what is left to be learned."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
 
 from fanwise.errors import ConfigError
 from fanwise.limits.quota import Quota, check_burst
 from fanwise.records import Dimension
+
+Concurrency: TypeAlias = float | Literal["adaptive"] | tuple[int, int, float]
+
+_ADAPTIVE: Final = (1, 16, 4000.0)
+_PER_MINUTE: Final = ("rpm", "tpm", "input_tpm", "output_tpm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Between what bounds the concurrency is learned, and where learning starts."""
+
+    least: float
+    start: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How much may be asked of one quota pool (an account and the models that share its limits).
 
-    ``None`` means that a quota is unknown: nothing is held back on its account. ``math.inf`` means
-    that there is none.
+    What is not stated is learned from the provider's answers. What is stated is never exceeded;
+    where the provider refuses below it, what it allows is learned there too. A quota of
+    ``math.inf`` means that there is none to pace by.
 
     Args:
-        concurrency: Most requests in flight at once, at least 1.
+        concurrency: Most requests in flight at once. ``"adaptive"`` learns it, a whole number of at
+            least 1 is never exceeded, and ``(least, start, most)`` learns it between bounds.
         rpm: Requests a minute.
         tpm: Tokens a minute, input and output together.
         input_tpm: Input tokens a minute.
@@ -30,7 +47,7 @@ class Limits:
         ConfigError: A value is impossible; says which, its bounds, and what to give instead.
     """
 
-    concurrency: float = 20
+    concurrency: Concurrency = "adaptive"
     rpm: float | None = None
     tpm: float | None = None
     input_tpm: float | None = None
@@ -39,9 +56,27 @@ class Limits:
 
     def __post_init__(self) -> None:
         _check_concurrency(self.concurrency)
-        for name in ("rpm", "tpm", "input_tpm", "output_tpm"):
+        for name in _PER_MINUTE:
             _check_per_minute(name, getattr(self, name))
         check_burst(self.burst_s)
+
+    @property
+    def concurrency_range(self) -> Range:
+        """The concurrency as bounds; a plain number starts at its upper one."""
+        given = self.concurrency
+        if isinstance(given, tuple):
+            least, start, most = given
+        elif given == "adaptive":
+            least, start, most = _ADAPTIVE
+        else:
+            least, start, most = 1, given, given
+        return Range(least=least, start=start, most=most)
+
+    @property
+    def stated_concurrency(self) -> float | None:
+        """The concurrency as a number, where it was stated as one."""
+        given = self.concurrency
+        return given if isinstance(given, int | float) else None
 
     @property
     def counts_tokens(self) -> bool:
@@ -62,12 +97,32 @@ class Limits:
 
 
 def _check_concurrency(value: object) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    if not whole and value != math.inf:
+    if value == "adaptive":
+        return
+    if isinstance(value, tuple):
+        _check_range(value)  # pyright: ignore[reportUnknownArgumentType]
+    elif not _whole(value) and value != math.inf:
         raise ConfigError(
             f"a concurrency of {value!r} is impossible",
-            hint="give a whole number of requests in flight, 1 or more",
+            hint='give a whole number of requests in flight, 1 or more, "adaptive", or '
+            "(least, start, most)",
         )
+
+
+def _check_range(value: tuple[object, ...]) -> None:
+    if len(value) == 3 and all(_whole(part) or part == math.inf for part in value):
+        least, start, most = (float(part) for part in value)  # type: ignore[arg-type]
+        if least <= start <= most and start < math.inf:
+            return
+    raise ConfigError(
+        f"a concurrency of {value!r} is impossible",
+        hint="give three whole numbers, 1 or more, that do not fall: (least, start, most), "
+        "such as (1, 20, 500)",
+    )
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _check_per_minute(name: str, value: object) -> None:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from fanwise.limits.permit import Permit
     from fanwise.records import Cause, Cost
 
-_CAUSES: Final[tuple[Cause, ...]] = ("retry wait", "concurrency", "rate", "tokens")
+Priority: TypeAlias = Literal["interactive", "background"]
+
+AGEING_S: Final = 30.0
+"""Seconds after which a background request is no longer overtaken by interactive ones."""
+
+_CAUSES: Final[tuple[Cause, ...]] = (
+    "retry wait",
+    "concurrency",
+    "rate",
+    "tokens",
+    "cpu",
+    "paused",
+)
 
 
 class Waiter:
@@ -26,6 +39,65 @@ class Waiter:
         self.future = future
         self.held_s = held_s
         self.queued = True
+
+
+class Line:
+    """Two queues, each first come, first served.
+
+    Interactive requests go ahead of background ones that came at most 30 s before them. So each
+    request has a bound on who can overtake it, and nobody waits for ever. (Where several runs share
+    one pool, taking turns between them belongs here: one line for each.)
+    """
+
+    __slots__ = ("_background", "_interactive", "count")
+
+    def __init__(self) -> None:
+        self._interactive: deque[Waiter] = deque()
+        self._background: deque[Waiter] = deque()
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Waiter]:
+        """Everybody who waits, by class; some have left already (``queued`` is false)."""
+        yield from self._interactive
+        yield from self._background
+
+    def __len__(self) -> int:
+        """Places taken, those of requests that have left included."""
+        return len(self._interactive) + len(self._background)
+
+    def join(self, waiter: Waiter, priority: Priority) -> None:
+        """Goes to the end of its class."""
+        (self._interactive if priority == "interactive" else self._background).append(waiter)
+        self.count += 1
+
+    def head(self) -> Waiter | None:
+        """Whose turn it is; ``None`` where nobody waits."""
+        background = self._first(self._background)
+        if not self._interactive:
+            return background
+        interactive = self._first(self._interactive)
+        if interactive is None or background is None:
+            return interactive or background
+        return background if background.since + AGEING_S < interactive.since else interactive
+
+    def leave(self, waiter: Waiter) -> None:
+        """Ends a wait wherever it stands; its place is cleared away later, all at once."""
+        waiter.queued = False
+        self.count -= 1
+        if len(self) > 2 * self.count + 64:
+            self._interactive = deque(other for other in self._interactive if other.queued)
+            self._background = deque(other for other in self._background if other.queued)
+
+    def _first(self, queue: deque[Waiter]) -> Waiter | None:
+        while queue:
+            waiter = queue[0]
+            if waiter.queued:
+                if not waiter.future.done():
+                    return waiter
+                waiter.queued = False  # cancelled, and not yet awake to say so
+                self.count -= 1
+            queue.popleft()
+        return None
 
 
 class CauseAccount:

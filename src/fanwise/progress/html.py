@@ -26,6 +26,7 @@ CAUSE_WORDS: Mapping[Cause, str] = {
     "tokens": "calls waited for the limit of tokens a minute",
     "concurrency": "calls waited for one of the calls at once that are allowed",
     "retry wait": "calls waited before they were sent again",
+    "paused": "the run was paused, and nothing was sent",
     "source": "there was room for more calls than the source brought items",
     "cpu": "this machine's processor was busy",
     "nothing": "all work was in flight",

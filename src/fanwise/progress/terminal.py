@@ -40,6 +40,7 @@ CAUSE_STYLES: dict[Cause, str] = {
     "tokens": "magenta",
     "concurrency": "cyan",
     "retry wait": "red",
+    "paused": "bright_black",
     "source": "blue",
     "cpu": "bright_red",
     "nothing": "green",

@@ -42,6 +42,7 @@ def what_limits(cause: Cause, *, facts: LimitFacts, in_flight: int) -> str:
         "tokens": _tokens(facts),
         "concurrency": _concurrency(facts, in_flight=in_flight),
         "retry wait": "Retries: calls wait before they are sent again",
+        "paused": "A pause: nothing is sent until the run is resumed",
         "source": "The source: there is room for more calls than it brings items",
         "cpu": "This machine: its processor is busy",
         "nothing": "Nothing: all work is in flight" if in_flight else "Nothing",

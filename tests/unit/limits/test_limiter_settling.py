@@ -111,16 +111,16 @@ def test_an_unsent_request_gives_its_place_in_the_rate_back():
     run_virtual(main())
 
 
-def test_a_refusal_pauses_everybody_for_a_second_at_most():
+def test_a_refusal_pauses_everybody_for_a_moment():
     async def main():
         limit = limiter(concurrency=5)
         (permit,) = await held(limit, 1)
         permit.settle(Verdict(kind="rate", retry_after_s=30))
         waiting = asyncio.create_task(timed(limit))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.2)
         assert limit.waiting_by_cause() == {"retry wait": 1}
         at, second = await waiting
-        assert at == 1
+        assert at == 0.25
         assert second.cause == "retry wait"
         second.settle(SERVED)
 
@@ -133,8 +133,8 @@ def test_the_whole_retry_after_counts_once_the_next_requests_are_refused_too():
         for permit in await held(limit, 5):
             permit.settle(Verdict(kind="rate", retry_after_s=30))
         at, permit = await timed(limit)
-        assert at == 1
-        permit.settle(Verdict(kind="rate", retry_after_s=29))
+        assert at == 0.25
+        permit.settle(Verdict(kind="rate", retry_after_s=29.75))
         at, permit = await timed(limit)
         assert at == 30
         permit.settle(SERVED)
@@ -169,7 +169,7 @@ def test_lost_capacity_pauses_longer_each_time():
             at, permit = await timed(limit)
             times.append(at)
             permit.settle(Verdict(kind="capacity"))
-        assert times == pytest.approx([0, 0.25, 0.75, 1.75])
+        assert times == pytest.approx([0, 0, 0.25, 0.75])
 
     run_virtual(main())
 

@@ -29,12 +29,47 @@ def test_concurrency_may_be_unlimited():
     assert Limits(concurrency=math.inf).concurrency == math.inf
 
 
-@pytest.mark.parametrize("value", [0, -3, 2.5, True, "adaptive", math.nan, None])
+@pytest.mark.parametrize(
+    "value",
+    [
+        0,
+        -3,
+        2.5,
+        True,
+        "many",
+        math.nan,
+        None,
+        (1, 2),
+        (2, 1, 3),
+        (0, 1, 2),
+        (1, math.inf, math.inf),
+    ],
+)
 def test_an_impossible_concurrency_is_refused_with_its_value_and_a_remedy(value):
     with pytest.raises(ConfigError) as caught:
         Limits(concurrency=value)
     assert repr(value) in caught.value.message
     assert "1 or more" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("given", "bounds"),
+    [
+        ("adaptive", (1, 16, 4000)),
+        (7, (1, 7, 7)),
+        ((2, 20, 500), (2, 20, 500)),
+        ((1, 10, math.inf), (1, 10, math.inf)),
+    ],
+)
+def test_a_concurrency_is_learned_between_bounds(given, bounds):
+    found = Limits(concurrency=given).concurrency_range
+    assert (found.least, found.start, found.most) == bounds
+
+
+def test_what_is_not_stated_is_learned():
+    assert Limits().concurrency == "adaptive"
+    assert Limits().stated_concurrency is None
+    assert Limits(concurrency=5).stated_concurrency == 5
 
 
 @pytest.mark.parametrize("name", ["rpm", "tpm", "input_tpm", "output_tpm"])

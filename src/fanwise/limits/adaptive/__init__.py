@@ -1,0 +1,1 @@
+"""What a provider allows, learned from what it refuses: rules on plain values."""

@@ -1,0 +1,108 @@
+"""How many requests a provider takes at once, learned from its refusals.
+
+A refused request knows how many others were in flight when it was sent. Where a provider counts
+what it has in work, that number bounds what it takes, so an isolated refusal is answered by going
+just below it and staying there for a while. Refusals in a row mean that the limit has fallen:
+then it is cut by a share, as AIMD does (Chiu and Jain, 1989).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from fanwise.limits.settings import Range
+
+Phase = Literal["start", "hold", "probe"]
+
+BINDING = 0.8  # share of the limit in flight from which it is what binds
+_CUT = 0.85
+_ISOLATED = 2.0  # limits' worth of answers since the refusal before
+_HOLD_ANSWERS = 200.0
+_SHORTEST_HOLD_S = 1.0
+_LONGEST_HOLD_S = 30.0
+_FIRST_STEP = 0.02
+_LARGEST_STEP = 0.25
+_UNSEEN = 64.0  # in flight before anything was answered
+_UNSEEN_DOUBLING_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A learned concurrency limit.
+
+    Args:
+        limit: Requests in flight; its whole part counts.
+        bounds: Between what it is learned.
+        phase: ``start`` doubles each round until the first refusal, ``hold`` stays, ``probe`` looks
+            for more by steps that double each round.
+        step: By how much a round of answers raises it.
+        until: The instant at which time alone may raise it, or end a hold.
+        margin: The share of what was seen to be taken that is left alone.
+    """
+
+    limit: float
+    bounds: Range
+    phase: Phase = "start"
+    step: float = 0.0
+    until: float = math.inf
+    margin: float = 0.02
+
+    @property
+    def growing(self) -> bool:
+        """Whether answers raise it."""
+        return self.phase != "hold" and self.limit < self.bounds.most
+
+
+def begun(window: Window, *, now: float) -> Window:
+    """The window when the first request is sent."""
+    return replace(window, until=now + _UNSEEN_DOUBLING_S)
+
+
+def refused(window: Window, *, others: int, answered: int, latency_s: float, now: float) -> Window:
+    """The window after the first refusal of an epoch.
+
+    Args:
+        window: The window before.
+        others: Requests in flight when the refused one was sent, without itself.
+        answered: Requests served since the refusal before.
+        latency_s: Mean time of an answer.
+        now: The present instant.
+    """
+    seen = max(1.0, min(window.limit, float(others)))
+    margin = window.margin
+    if answered >= _ISOLATED * seen:
+        margin = min(0.15, margin * 1.25) if answered < 70 else max(0.01, margin * 0.9)
+        limit = seen * (1.0 - margin)
+    else:
+        limit = seen * _CUT
+    limit = max(window.bounds.least, min(limit, window.bounds.most))
+    per_s = limit / max(latency_s, 1e-3)
+    hold_s = min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, 2 * latency_s, _HOLD_ANSWERS / per_s))
+    return replace(window, limit=limit, phase="hold", step=0.0, until=now + hold_s, margin=margin)
+
+
+def answered(window: Window) -> Window:
+    """The window after a served answer that came while the window bound.
+
+    A round of answers raises it by one step, and doubles the step.
+    """
+    limit = window.limit
+    if window.phase == "start":
+        return replace(window, limit=min(window.bounds.most, limit + 1.0))
+    step = min(window.step * 2.0 ** (1.0 / limit), max(1.0, limit * _LARGEST_STEP))
+    return replace(window, limit=min(window.bounds.most, limit + step / limit), step=step)
+
+
+def waited(window: Window, *, now: float, any_answer: bool) -> Window:
+    """The window when the instant that it waits for has come."""
+    if now < window.until:
+        return window
+    if window.phase == "hold":
+        limit = min(window.bounds.most, window.limit)
+        return replace(window, phase="probe", step=max(1.0, limit * _FIRST_STEP), until=math.inf)
+    if window.phase == "start" and not any_answer and window.limit < _UNSEEN:
+        limit = min(window.bounds.most, _UNSEEN, window.limit * 2.0)
+        return replace(window, limit=limit, until=now + _UNSEEN_DOUBLING_S)
+    return replace(window, until=math.inf)

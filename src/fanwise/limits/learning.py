@@ -1,0 +1,198 @@
+"""Keeps count of what a provider takes and refuses, and asks the rules what follows from it."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from fanwise.limits.adaptive import concurrency, rate
+from fanwise.limits.adaptive.concurrency import BINDING, Window
+from fanwise.limits.adaptive.rate import Evidence, Rate
+from fanwise.limits.permit import Meter
+from fanwise.limits.quota import Quota
+
+if TYPE_CHECKING:
+    from fanwise.limits.permit import Permit
+    from fanwise.limits.settings import Range
+
+_LOOK_S: Final = 0.1
+_REQUESTS_A_LOOK: Final = 4.0
+_RATE_BOUND: Final = 0.8  # share of what a rate would have let through from which it is what binds
+_BURST_S: Final = 0.03
+_RECENT_S: Final = 15.0
+_SMOOTHING: Final = 0.05
+
+
+class Learner:
+    """What a limiter has learned: a concurrency, and a rate once one was refused.
+
+    It has no clock and no timer: the limiter tells it what happens and when.
+
+    Args:
+        bounds: Between what the concurrency is learned.
+    """
+
+    __slots__ = (
+        "_anchor",
+        "_answered",
+        "_closed_s",
+        "_latency_s",
+        "_looked",
+        "_recent",
+        "_refused_since",
+        "_started_at",
+        "look_at",
+        "meter",
+        "most",
+        "rate",
+        "window",
+    )
+
+    def __init__(self, bounds: Range) -> None:
+        self.rate = Rate()
+        self.meter: Meter | None = None
+        self._answered = 0
+        self._latency_s = 0.0
+        self._started_at = math.inf
+        self._anchor: tuple[int, float] | None = None  # the last refused send: number, instant
+        self._refused_since = 0
+        self._closed_s = 0.0
+        self._looked = (0.0, 0)
+        self._recent: deque[tuple[float, int]] = deque(maxlen=256)
+        self.look_at = -math.inf
+        self._set_window(Window(limit=bounds.start, bounds=bounds))
+
+    def rebound(self, bounds: Range, *, now: float) -> None:
+        """Learns the concurrency anew, between other bounds."""
+        self._set_window(concurrency.begun(Window(limit=bounds.start, bounds=bounds), now=now))
+
+    @property
+    def grows_at(self) -> float:
+        """The instant at which time alone may raise the concurrency."""
+        return self.window.until
+
+    @property
+    def rpm(self) -> float | None:
+        """The learned requests a minute; ``None`` before any refusal for the rate."""
+        return None if self.meter is None else self.meter.quota.per_minute
+
+    def began(self, now: float) -> None:
+        """The first request of all is sent."""
+        self._started_at = now
+        self._set_window(concurrency.begun(self.window, now=now))
+
+    # what is heard of requests
+
+    def answered(self, permit: Permit, *, now: float, in_flight: int) -> None:
+        """A request was served; ``in_flight`` counts it still."""
+        self._answered += 1
+        latency_s = now - permit.granted_at
+        if self._answered == 1 and not self._latency_s:
+            self._latency_s = latency_s
+        else:
+            self._latency_s += _SMOOTHING * (latency_s - self._latency_s)
+        window = self.window
+        if window.phase != "hold" and in_flight >= BINDING * window.limit and window.growing:
+            self._set_window(concurrency.answered(window))
+
+    def over_capacity(self, permit: Permit, *, now: float) -> None:
+        """The first refusal of an epoch, and it was for want of capacity."""
+        self._set_window(
+            concurrency.refused(
+                self.window,
+                others=permit.in_flight - 1,
+                answered=self._answered,
+                latency_s=self._latency_s,
+                now=now,
+            )
+        )
+        self._answered = 0
+
+    def over_rate(self, permit: Permit, *, now: float, opens_at: float) -> Meter:
+        """The first refusal of an epoch, and it was for the rate.
+
+        Args:
+            permit: Of the refused request.
+            now: The present instant.
+            opens_at: When the gate opens again.
+
+        Returns:
+            The meter that paces requests from now on.
+        """
+        since = self._anchor or (0, self._started_at)
+        evidence = Evidence(
+            admitted=max(0, permit.number - since[0] - 1 - self._refused_since),
+            span_s=permit.granted_at - since[1],
+            closed_s=self._closed_s,
+            recent_per_s=self._recent_per_s(permit),
+            anchored=self._anchor is not None,
+        )
+        meter = self._set_rate(rate.refused(self.rate, evidence), now=now)
+        meter.arrival = max(now, opens_at) + _BURST_S
+        self._recent.clear()
+        self._anchor = (permit.number, permit.granted_at)
+        self._refused_since = 0
+        self._closed_s = max(0.0, opens_at - now)
+        return meter
+
+    def refused_late(self, permit: Permit, *, for_rate: bool) -> None:
+        """A further refusal of an epoch that is over: of the same mistake."""
+        anchor = self._anchor
+        if anchor is None or permit.number <= anchor[0]:
+            return
+        if for_rate:
+            self._anchor = (permit.number, permit.granted_at)
+            self._refused_since = 0
+        else:
+            self._refused_since += 1
+
+    def out(self, permit: Permit, *, now: float, opens_at: float) -> None:
+        """A refusal in an outage. About the limits it proves nothing, and they stay as they are."""
+        if self._anchor is not None:
+            self._anchor = (permit.number, permit.granted_at)
+            self._refused_since = 0
+            self._closed_s = max(0.0, opens_at - now)
+
+    # what time brings
+
+    def look(self, now: float, *, granted: int) -> None:
+        """Lets grow what was what bound since the last look."""
+        window = concurrency.waited(self.window, now=now, any_answer=self._answered > 0)
+        if window is not self.window:
+            self._set_window(window)
+        before, granted_before = self._looked
+        elapsed_s = now - before
+        self._looked = (now, granted)
+        self._recent.append((now, granted))
+        per_s = self.rate.per_s
+        if per_s == math.inf:
+            self.look_at = now + _LOOK_S
+            return
+        self.look_at = now + max(_LOOK_S, _REQUESTS_A_LOOK / per_s)
+        if granted - granted_before >= _RATE_BOUND * per_s * elapsed_s:
+            self._set_rate(rate.grown(self.rate, elapsed_s=elapsed_s), now=now)
+
+    def _recent_per_s(self, permit: Permit) -> float:
+        """Requests a second sent in the last 15 s before this one."""
+        if not self._recent:
+            return 0.0
+        for at, granted in self._recent:
+            span_s = permit.granted_at - at
+            if span_s <= _RECENT_S:
+                return (permit.number - granted) / span_s if span_s >= 1.0 else 0.0
+        return 0.0
+
+    def _set_window(self, window: Window) -> None:
+        self.window = window
+        limit = window.limit
+        self.most = limit if limit == math.inf else float(int(limit))
+
+    def _set_rate(self, learned: Rate, *, now: float) -> Meter:
+        self.rate = learned
+        quota = Quota(dimension="requests", per_minute=learned.per_s * 60.0, burst_s=_BURST_S)
+        if self.meter is None:
+            self.meter = Meter(quota)
+        else:
+            self.meter.change(quota, now)
+        return self.meter

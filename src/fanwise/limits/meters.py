@@ -1,0 +1,101 @@
+"""The quotas of a pool that hold at present: the user's, the provider's, and the learned rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from fanwise.limits.permit import Meter
+from fanwise.limits.quota import Quota
+from fanwise.records import Dimension, StatedLimit
+
+if TYPE_CHECKING:
+    from fanwise.limits.settings import Limits
+
+_LONGEST_PERIOD_S = 3600.0
+
+
+class Meters:
+    """One meter for each quota: the lower of what the user and the provider state, and the learned.
+
+    A provider's limits of more than an hour (of a day, say) are no pace to go by and are left to
+    its refusals.
+
+    Args:
+        limits: What the user states.
+    """
+
+    __slots__ = ("_learned", "_limits", "_told", "all", "counts_tokens")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._told: dict[Dimension, float] = {}
+        self._learned: Meter | None = None
+        self.all: tuple[Meter, ...] = tuple(Meter(quota) for quota in limits.quotas())
+        self.counts_tokens = limits.counts_tokens
+
+    @property
+    def stated_rpm(self) -> float | None:
+        """The stated requests a minute; ``None`` where nobody stated any."""
+        for meter in self.all:
+            if meter.quota.dimension == "requests" and meter is not self._learned:
+                return meter.quota.per_minute
+        return None
+
+    def state(self, limits: Limits, *, now: float) -> None:
+        """Goes on under other limits of the user; what is owed stays owed."""
+        self._limits = limits
+        self._arrange(now)
+
+    def learn(self, meter: Meter, *, now: float) -> None:
+        """Keeps the meter of a learned rate too."""
+        if meter is not self._learned:
+            self._learned = meter
+            self._arrange(now)
+
+    def hear(self, stated: Sequence[StatedLimit], *, now: float) -> bool:
+        """Takes in what an answer states; whether anything has changed by it."""
+        changed = False
+        for one in stated:
+            limit = one.limit
+            if limit is None or not 0 < limit < math.inf:
+                continue
+            if not 0 < one.period_s <= _LONGEST_PERIOD_S:
+                continue
+            per_minute = limit * 60.0 / one.period_s
+            if per_minute != self._told.get(one.dimension):
+                self._told[one.dimension] = per_minute
+                changed = True
+        if changed:
+            self._arrange(now)
+        return changed
+
+    def _arrange(self, now: float) -> None:
+        learned = self._learned
+        known = {meter.quota.dimension: meter for meter in self.all if meter is not learned}
+        meters: list[Meter] = []
+        for quota in self._quotas():
+            meter = known.get(quota.dimension)
+            if meter is None:
+                meter = Meter(quota)
+            elif meter.quota != quota:
+                meter.change(quota, now)
+            meters.append(meter)
+        self.counts_tokens = any(meter.quota.dimension != "requests" for meter in meters)
+        self.all = tuple(meters) if learned is None else (*meters, learned)
+
+    def _quotas(self) -> Iterator[Quota]:
+        told = dict(self._told)
+        for quota in self._limits.quotas():
+            per_minute = told.pop(quota.dimension, math.inf)
+            yield (
+                quota
+                if quota.per_minute <= per_minute
+                else self._quota(quota.dimension, per_minute)
+            )
+        for dimension, per_minute in told.items():
+            yield self._quota(dimension, per_minute)
+
+    def _quota(self, dimension: Dimension, per_minute: float) -> Quota:
+        return Quota(dimension=dimension, per_minute=per_minute, burst_s=self._limits.burst_s)
