@@ -51,13 +51,14 @@ class Schedule:
             permit._finish = watched_finish
             return permit
 
-        def watched_finish(permit, verdict, usage, headers, sent, stated):
+        def watched_finish(permit, verdict, *details):
+            usage, _, sent, _ = details
             used = permit.cost.input_tokens if usage.input_tokens is None else usage.input_tokens
             kept = used if sent else 0
             now = asyncio.get_running_loop().time()
             self.out -= 1
             self.ledger.append((now, kept - permit.cost.input_tokens, False))
-            finish(permit, verdict, usage, headers, sent, stated)
+            finish(permit, verdict, *details)
 
         self.limiter._grant = watched_grant
 
@@ -186,8 +187,8 @@ class WakesBeforeOwning(Limiter):
 class GrantsOneForOne(Limiter):
     """A settle frees one place, so one is granted: by the delta, not by what there is."""
 
-    def _settle(self, permit, verdict, usage, headers, sent, stated):
-        super()._settle(permit, verdict, usage, headers, sent, stated)
+    def _settle(self, permit, verdict, *details):
+        super()._settle(permit, verdict, *details)
         waiter = self._queue.head()
         if waiter is not None:
             self._hand_over(waiter, self._clock.monotonic())
@@ -222,10 +223,11 @@ class ForgetsTheQuota(Limiter):
 
 
 class RefundsTwice(Limiter):
-    def _settle(self, permit, verdict, usage, headers, sent, stated):
+    def _settle(self, permit, verdict, *details):
+        usage, _, sent, _ = details
         for meter in permit.meters:
             meter.put_right(permit.cost, usage if sent else None, self._clock.monotonic())
-        super()._settle(permit, verdict, usage, headers, sent, stated)
+        super()._settle(permit, verdict, *details)
 
 
 @pytest.mark.parametrize(

@@ -46,4 +46,5 @@ def occupancy(seen: LimiterStatistics) -> str:
     """A limiter's state in a line: ``16 of 16 in flight, 3 waiting for concurrency``."""
     cause = f" for {seen.binding}" if seen.waiting and seen.binding is not None else ""
     learned = "" if seen.learned_rpm is None else f", paced at {seen.learned_rpm:.4g} a minute"
-    return f"{seen.in_flight} of {seen.concurrency:g} in flight, {seen.waiting} waiting{cause}{learned}"
+    held = f"{seen.in_flight} of {seen.concurrency:g} in flight"
+    return f"{held}, {seen.waiting} waiting{cause}{learned}"
