@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-_SOFT_S = 0.25
+_SOFT_S = (0.1, 1.0)
 _LONGEST_S = 120.0
 _CREDIBLE_S = 300.0
 _BACKOFF_BASE_S = 0.25
@@ -71,8 +71,8 @@ class Gate:
         strikes = 0 if taken else self.strikes
         wait_s = _backoff_s(strikes - 1)
         if asked_s is not None:
-            whole = exhausted or strikes > 0
-            wait_s = max(wait_s, min(asked_s, _LONGEST_S if whole else _SOFT_S))
+            whole = exhausted or strikes >= len(_SOFT_S)
+            wait_s = max(wait_s, min(asked_s, _LONGEST_S if whole else _SOFT_S[strikes]))
         return Gate(
             epoch=self.epoch + 1,
             strikes=strikes + 1,

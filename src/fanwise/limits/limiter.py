@@ -334,7 +334,7 @@ class Limiter:
         if kind == "served":
             if self._gate.strikes:
                 self._gate = self._gate.served(epoch=permit.epoch)
-            learner.answered(permit, now=now, in_flight=self._in_flight)
+            learner.answered(permit, usage, now=now, in_flight=self._in_flight)
         elif kind in {"rate", "capacity"}:
             self._refused += 1
             self._learn(permit, verdict, headers, now)
@@ -351,26 +351,26 @@ class Limiter:
     ) -> None:
         """Takes in a refusal: the first of its epoch begins the next one."""
         before, learner = self._gate, self._learner
-        # Whoever was sent longer before it than its refusal took, and was not refused, was taken.
-        taken = permit.granted_at - self._epoch_began > now - permit.granted_at
+        for_rate = verdict.kind == "rate"
         self._gate = before.refused(
             epoch=permit.epoch,
             now=now,
             retry_after_s=verdict.retry_after_s,
             exhausted=says_exhausted(headers),
-            taken=taken,
+            taken=learner.took(permit, for_rate=for_rate, since=self._epoch_began, now=now),
         )
         if self._gate is before:
-            learner.refused_late(permit, for_rate=verdict.kind == "rate")
+            learner.refused_late(permit, for_rate=for_rate)
             return
         self._sent_in_epoch = 0
         opens_at = self._gate.closed_until
         if self._gate.outage:
             learner.out(permit, now=now, opens_at=opens_at)
-        elif verdict.kind == "capacity":
-            learner.over_capacity(permit, now=now)
-        else:
-            self._meters.learn(learner.over_rate(permit, now=now, opens_at=opens_at), now=now)
+            return
+        over = learner.over_rate if for_rate else learner.over_capacity
+        meter = over(permit, now=now, opens_at=opens_at)
+        if meter is not None:
+            self._meters.learn(meter, now=now)
 
     # time, room and the account of causes
 

@@ -10,8 +10,8 @@ def refuse(gate, *, now, epoch=None, **details):
 
 
 def test_a_first_refusal_closes_the_pool_for_a_moment_at_most():
-    assert refuse(Gate(), now=10, retry_after_s=30).closed_until == 10.25
-    assert refuse(Gate(), now=10, retry_after_s=0.2).closed_until == pytest.approx(10.2)
+    assert refuse(Gate(), now=10, retry_after_s=30).closed_until == 10.1
+    assert refuse(Gate(), now=10, retry_after_s=0.05).closed_until == pytest.approx(10.05)
     assert refuse(Gate(), now=10).closed_until == 10
 
 
@@ -23,8 +23,10 @@ def test_a_burst_of_refusals_from_one_mistake_counts_once():
     assert gate == first
 
 
-def test_an_epoch_of_which_nothing_is_served_means_the_whole_retry_after():
+def test_two_epochs_of_which_nothing_is_served_mean_the_whole_retry_after():
     gate = refuse(Gate(), now=10, retry_after_s=30)
+    gate = refuse(gate, now=11, retry_after_s=30)
+    assert gate.closed_until == 12
     gate = refuse(gate, now=14.0, retry_after_s=27)
     assert gate.closed_until == 14 + 27
 
@@ -35,7 +37,7 @@ def test_an_epoch_of_which_something_is_taken_is_no_reason_to_wait_longer(how):
     if how == "served":
         gate = gate.served(epoch=gate.epoch)
     gate = refuse(gate, now=12.0, retry_after_s=30, taken=how == "taken")
-    assert gate.closed_until == 12.25
+    assert gate.closed_until == 12.1
     assert gate.strikes == 1
 
 

@@ -79,7 +79,7 @@ def test_a_no_is_remembered_until_the_gate_opens():
         (await limit.acquire()).settle(Verdict(kind="rate", retry_after_s=5))
         assert not limit.has_room
         await asyncio.sleep(20)
-        assert told == [(0.25, True)]
+        assert told == [(0.1, True)]
 
     run_virtual(main())
 

@@ -14,10 +14,15 @@ from typing import Literal
 
 from fanwise.limits.settings import Range
 
-Phase = Literal["start", "hold", "probe"]
+Phase = Literal["start", "hold", "regain", "probe"]
 
 BINDING = 0.8  # share of the limit in flight from which it is what binds
 _CUT = 0.85
+_SMALL_CUT = 0.95
+_ROW = 2
+_ROOM = 1.25  # above the width at which more stopped to bring more
+_PLATEAU_S = 60.0
+_REGAINED = 0.95
 _ISOLATED = 2.0  # limits' worth of answers since the refusal before
 _HOLD_ANSWERS = 200.0
 _SHORTEST_HOLD_S = 1.0
@@ -35,18 +40,22 @@ class Window:
     Args:
         limit: Requests in flight; its whole part counts.
         bounds: Between what it is learned.
-        phase: ``start`` doubles each round until the first refusal, ``hold`` stays, ``probe`` looks
-            for more by steps that double each round.
+        peak: What was in flight when refusals began.
+        phase: ``start`` doubles each round until the first refusal, ``hold`` stays, ``regain``
+            doubles up to nearly the peak, ``probe`` looks for more by steps that double each round.
         step: By how much a round of answers raises it.
         until: The instant at which time alone may raise it, or end a hold.
+        row: Epochs refused in a row, with hardly an answer between them.
         margin: The share of what was seen to be taken that is left alone.
     """
 
     limit: float
     bounds: Range
+    peak: float = 0.0
     phase: Phase = "start"
     step: float = 0.0
     until: float = math.inf
+    row: int = 0
     margin: float = 0.02
 
     @property
@@ -71,16 +80,35 @@ def refused(window: Window, *, others: int, answered: int, latency_s: float, now
         now: The present instant.
     """
     seen = max(1.0, min(window.limit, float(others)))
+    peak = window.peak if window.phase == "hold" else seen
     margin = window.margin
-    if answered >= _ISOLATED * seen:
+    row = window.row + 1
+    if answered >= _ISOLATED * max(seen, window.peak if window.phase == "hold" else 0.0):
+        row = 0
         margin = min(0.15, margin * 1.25) if answered < 70 else max(0.01, margin * 0.9)
-        limit = seen * (1.0 - margin)
+        limit = peak = seen * (1.0 - margin)
     else:
-        limit = seen * _CUT
+        limit = seen * (_SMALL_CUT if row < _ROW else _CUT)
     limit = max(window.bounds.least, min(limit, window.bounds.most))
     per_s = limit / max(latency_s, 1e-3)
-    hold_s = min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, 2 * latency_s, _HOLD_ANSWERS / per_s))
-    return replace(window, limit=limit, phase="hold", step=0.0, until=now + hold_s, margin=margin)
+    hold_s = 2 * latency_s if limit < peak * _REGAINED else _HOLD_ANSWERS / per_s
+    hold_s = min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, 2 * latency_s, hold_s))
+    return replace(
+        window,
+        limit=limit,
+        peak=peak,
+        phase="hold",
+        step=0.0,
+        until=now + hold_s,
+        row=row,
+        margin=margin,
+    )
+
+
+def stepped_back(window: Window, width: float, *, now: float) -> Window:
+    """The window where more at once brought no more: back to that width, and a long hold."""
+    limit = max(window.bounds.least, min(window.limit, width * _ROOM))
+    return replace(window, limit=limit, peak=limit, phase="hold", step=0.0, until=now + _PLATEAU_S)
 
 
 def answered(window: Window) -> Window:
@@ -91,6 +119,11 @@ def answered(window: Window) -> Window:
     limit = window.limit
     if window.phase == "start":
         return replace(window, limit=min(window.bounds.most, limit + 1.0))
+    if window.phase == "regain":
+        limit = min(window.bounds.most, limit + 1.0, window.peak * _REGAINED)
+        if limit >= window.peak * _REGAINED:
+            return replace(window, limit=limit, phase="probe", step=_first_step(limit))
+        return replace(window, limit=limit)
     step = min(window.step * 2.0 ** (1.0 / limit), max(1.0, limit * _LARGEST_STEP))
     return replace(window, limit=min(window.bounds.most, limit + step / limit), step=step)
 
@@ -100,9 +133,14 @@ def waited(window: Window, *, now: float, any_answer: bool) -> Window:
     if now < window.until:
         return window
     if window.phase == "hold":
-        limit = min(window.bounds.most, window.limit)
-        return replace(window, phase="probe", step=max(1.0, limit * _FIRST_STEP), until=math.inf)
+        if window.limit < window.peak * _REGAINED:
+            return replace(window, phase="regain", until=math.inf)
+        return replace(window, phase="probe", step=_first_step(window.limit), until=math.inf)
     if window.phase == "start" and not any_answer and window.limit < _UNSEEN:
         limit = min(window.bounds.most, _UNSEEN, window.limit * 2.0)
         return replace(window, limit=limit, until=now + _UNSEEN_DOUBLING_S)
     return replace(window, until=math.inf)
+
+
+def _first_step(limit: float) -> float:
+    return max(1.0, limit * _FIRST_STEP)

@@ -15,9 +15,12 @@ from dataclasses import dataclass, replace
 _ENOUGH = 20  # admitted requests that make a measurement
 _AGREE = 1.25  # upper by lower bound from which a measurement counts as exact
 _CUT = 0.9
+_CLOSE = 1.02
+_FLOOR = 0.75
+_FIRST_SPAN_S = 0.25
 _FIRST_CUT = 0.7  # what came before the first refusal was a burst in part
 _DOUBLING_S = 1.0
-_CUBIC = 0.1
+_CUBIC = 0.2
 _SLOWEST_S = 30.0
 _FASTEST_S = 4.0
 _PROBE_EVERY = 250.0  # requests between two probes
@@ -27,13 +30,14 @@ _SLOWEST_PER_S = 1 / 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What was seen between one refusal and the next.
+    """What was seen from one refusal to a later one.
 
     Args:
         admitted: Requests sent in between and not refused.
         span_s: Seconds from one refused send to the other; from the first send of all to the first
             refusal where there was none before.
         closed_s: Seconds of these in which the gate was closed.
+        refusals: Into how many parts refusals divide it, at least 1.
         recent_per_s: Requests a second admitted lately (at most 15 s); 0 where that is unknown.
         anchored: Whether the span began with a refusal too.
     """
@@ -41,8 +45,14 @@ class Evidence:
     admitted: int
     span_s: float
     closed_s: float = 0.0
+    refusals: int = 1
     recent_per_s: float = 0.0
     anchored: bool = True
+
+    @property
+    def enough(self) -> bool:
+        """Whether so much was admitted that a measurement of it means something."""
+        return self.admitted >= _ENOUGH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +62,25 @@ class Rate:
     Args:
         per_s: Requests a second to send; ``math.inf`` while nothing was refused.
         peak_per_s: The rate last measured.
+        start_per_s: What was sent right after that.
         sure: Whether that measurement is exact enough to rest at.
+        measured: Whether there was ever such a measurement.
         bound_s: Seconds since it in which this rate was what held requests back.
         margin: The share of the measured rate that is left alone at first.
     """
 
     per_s: float = math.inf
     peak_per_s: float = math.inf
+    start_per_s: float = math.inf
     sure: bool = False
+    measured: bool = False
     bound_s: float = 0.0
     margin: float = 0.03
+
+
+def at(per_s: float) -> Rate:
+    """A rate that requests were sent at, before any rate was learned."""
+    return Rate(per_s=max(per_s, _SLOWEST_PER_S), peak_per_s=per_s)
 
 
 def refused(rate: Rate, evidence: Evidence) -> Rate:
@@ -72,35 +91,45 @@ def refused(rate: Rate, evidence: Evidence) -> Rate:
     """
     seen = evidence
     span_s = max(seen.span_s, 1e-3)
-    high = (seen.admitted + 1) / max(span_s - seen.closed_s, 1e-3)
     if not seen.anchored or rate.per_s == math.inf:
-        return _at(rate, high * _FIRST_CUT, sure=False)
+        return _at(rate, _FIRST_CUT * (seen.admitted + 1) / max(span_s, _FIRST_SPAN_S), sure=False)
+    high = (seen.admitted + 1) / max(span_s - seen.closed_s, 1e-3)
     low = seen.admitted / span_s
     cut = rate.per_s * _CUT
-    margin = _margin(rate.margin, seen.admitted)
-    if seen.admitted >= _ENOUGH and high <= low * _AGREE:
-        measured = max(low, min(seen.recent_per_s, rate.per_s))
-        return _at(replace(rate, margin=margin), measured, sure=True)
+    if seen.enough and high <= low * _AGREE:
+        if seen.refusals == 1:
+            lately = max(low, min(seen.recent_per_s, rate.per_s))
+            if lately > low * _AGREE:  # it has risen meanwhile, or a large burst was used up
+                return _at(rate, math.sqrt(low * lately), sure=False)
+            return _at(replace(rate, margin=_margin(rate, seen)), lately, sure=True)
+        # Refused again at what was measured: it has fallen since, and the measurement is behind.
+        behind = rate.per_s <= low * _CLOSE
+        below = max(min(low, cut), low * _FLOOR) if behind else low
+        return _at(rate, low, per_s=below * (1.0 - rate.margin), sure=True)
     if seen.admitted >= _ENOUGH / 2:
         return _at(rate, min(cut, math.sqrt(low * max(low, min(high, cut)))), sure=False)
     return _at(rate, cut, sure=False)
 
 
-def _at(rate: Rate, measured: float, *, sure: bool) -> Rate:
+def _at(rate: Rate, measured: float, *, sure: bool, per_s: float | None = None) -> Rate:
     measured = max(measured, _SLOWEST_PER_S)
     return Rate(
-        per_s=measured * (1.0 - rate.margin),
+        per_s=measured * (1.0 - rate.margin) if per_s is None else max(per_s, _SLOWEST_PER_S),
         peak_per_s=measured,
+        start_per_s=measured * (1.0 - rate.margin) if per_s is None else per_s,
         sure=sure,
+        measured=rate.measured or sure,
         margin=rate.margin,
     )
 
 
-def _margin(margin: float, admitted: int) -> float:
-    """Refused too often: keep further away. Hardly ever: go closer."""
-    if admitted < 70:
-        return min(0.25, margin * 1.25)
-    return max(0.01, margin * 0.9) if admitted > 150 else margin
+def _margin(rate: Rate, seen: Evidence) -> float:
+    """Refused too often at a rate that was measured: keep further away. Hardly ever: go closer."""
+    if not rate.sure:
+        return rate.margin
+    if seen.admitted < 70:
+        return min(0.25, rate.margin * 1.25)
+    return max(0.01, rate.margin * 0.9) if seen.admitted > 150 else rate.margin
 
 
 def grown(rate: Rate, *, elapsed_s: float) -> Rate:
@@ -112,14 +141,17 @@ def grown(rate: Rate, *, elapsed_s: float) -> Rate:
     """
     if rate.per_s == math.inf:
         return rate
-    if not rate.sure:
-        doubling_s = max(_DOUBLING_S, _ENOUGH / rate.per_s)
-        return replace(rate, per_s=rate.per_s * 2.0 ** (elapsed_s / doubling_s))
     bound_s = rate.bound_s + elapsed_s
+    if not rate.sure:
+        if bound_s * rate.per_s < _ENOUGH / 2:
+            return replace(rate, bound_s=bound_s)
+        doubling_s = max(_DOUBLING_S, _ENOUGH / rate.per_s) * (1.0 + rate.measured)
+        return replace(rate, per_s=rate.per_s * 2.0 ** (elapsed_s / doubling_s), bound_s=bound_s)
     peak = rate.peak_per_s
     rest_s = min(_SLOWEST_S, max(_FASTEST_S, _PROBE_EVERY / peak))
     away = bound_s / rest_s - 1.0
-    per_s = peak * (1.0 + (rate.margin if away < 0 else _CUBIC) * away**3)
+    depth = 1.0 - rate.start_per_s / peak
+    per_s = peak * (1.0 + (depth if away < 0 else _CUBIC) * away**3)
     return replace(
         rate,
         per_s=max(rate.per_s, per_s),
