@@ -1,14 +1,16 @@
 """How long a run will take, which limit will bind, and what raising it would gain.
 
 The run is rehearsed: the limiter and the retry policy as they are, against a provider in virtual
-time. What binds is found by trying: each limit in turn is doubled and the run rehearsed again.
+time. What binds is found by trying: each limit in turn is made a fifth smaller and rehearsed again,
+and what raising it would gain by doubling it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from fanwise.engine.rehearsal import Trace, rehearse
@@ -22,9 +24,12 @@ if TYPE_CHECKING:
     from fanwise.retry.policy import Retry
     from fanwise.simulator.virtual.spec import ProviderSpec
 
-_REHEARSED = 3000
+_REHEARSED = 2000
+_MOST_CHANCES = 5  # times a short run is rehearsed, with other chances each
 _LONGEST_S = 7 * 86_400.0
-_FELT = 0.03  # a doubled limit that saves less than this share was not what bound
+_SMALLER = 0.8
+_FELT = 0.04  # what a smaller limit must add to the time, as a share of it, to have bound
+_ALIKE = 0.05  # of limits that add alike, the run's own is named before the provider's
 _MOST_WORKERS = 20_000
 
 
@@ -55,10 +60,11 @@ class Forecast:
         low_s: Seconds it takes if answers are quicker and shorter than thought.
         likely_s: Seconds it takes if all is as thought.
         high_s: Seconds it takes if answers are slower and longer than thought.
-        binds: The limit whose doubling saves most: ``concurrency``, ``rpm``, ``tpm``,
-            ``input_tpm`` or ``output_tpm``, or one of the provider's own (``provider's requests``,
-            ``provider's slots`` …); ``None`` where no single one of them would save anything.
-        gains: By limit: the likely seconds if it were twice as large.
+        binds: The limit that costs most time when it is made smaller: ``concurrency``, ``rpm``,
+            ``tpm``, ``input_tpm`` or ``output_tpm``, or one of the provider's own (``provider's
+            requests``, ``provider's slots`` …); ``None`` where none does.
+        gains: By limit: the likely seconds if it alone were twice as large. Where two bind at once,
+            neither of them gains much.
         refusals: Refusals for each served call to expect.
     """
 
@@ -81,9 +87,9 @@ def forecast(
 ) -> Forecast:
     """Rehearses a run and says how long it will take. Sends nothing.
 
-    The first 3000 calls are rehearsed, and the pace of the last half of them is carried on to the
-    end. Computes for some tenths of a second for each limit: inside an event loop it belongs into
-    a thread (``asyncio.to_thread``).
+    The first 2000 calls are rehearsed, and the pace of the last half of them is carried on to the
+    end; of shorter runs the median of several rehearsals counts. Computes for about a tenth of a
+    second for each limit: inside an event loop it belongs into a thread (``asyncio.to_thread``).
 
     Args:
         demand: What the run asks for.
@@ -105,28 +111,34 @@ def forecast(
             hint="give 1 call or more, and an uncertainty of 1 or more",
         )
 
-    def time_s(limits: Limits, provider: ProviderSpec, factor: float = 1.0) -> tuple[float, Trace]:
-        trace = rehearse(
-            _scenario(demand, limits, provider, factor), _maker(limits), seed=seed, retry=retry
-        )
-        return _carried_on(trace, demand.calls), trace
+    seeds = range(seed, seed + max(1, min(_MOST_CHANCES, _REHEARSED // demand.calls)))
 
-    likely_s, trace = time_s(limits, provider)
+    def times_s(limits: Limits, provider: ProviderSpec, factor: float = 1.0) -> Sequence[float]:
+        scenario = _scenario(demand, limits, provider, factor)
+        traces = (rehearse(scenario, _maker(limits), seed=one, retry=retry) for one in seeds)
+        return sorted(_carried_on(trace, demand.calls) for trace in traces)
+
+    as_thought = times_s(limits, provider)
+    likely_s = median(as_thought)
     gains = {
-        name: time_s(changed_limits, changed_provider)[0]
-        for name, changed_limits, changed_provider in _doubled(limits, provider)
+        name: median(times_s(own, theirs)) for name, own, theirs in _scaled(limits, provider, 2.0)
     }
-    best = min(gains, key=lambda name: gains[name], default=None)
-    binds = best if best is not None and gains[best] < likely_s * (1.0 - _FELT) else None
-    others = (time_s(limits, provider, factor)[0] for factor in (1.0 / uncertainty, uncertainty))
-    low_s, high_s = sorted(others)
+    costs = {
+        name: median(times_s(own, theirs)) / likely_s - 1.0
+        for name, own, theirs in _scaled(limits, provider, _SMALLER)
+    }
+    worst = max(costs.values(), default=0.0)
+    alike = [name for name, cost in costs.items() if cost >= max(_FELT, worst - _ALIKE)]
+    trace = rehearse(
+        _scenario(demand, limits, provider, 1.0), _maker(limits), seed=seed, retry=retry
+    )
     refused = sum(one.kind in {"rate", "capacity"} for one in trace.sent)
     served = sum(one.kind == "served" for one in trace.sent)
     return Forecast(
-        low_s=min(low_s, likely_s),
+        low_s=min(as_thought[0], *times_s(limits, provider, 1.0 / uncertainty)),
         likely_s=likely_s,
-        high_s=max(high_s, likely_s),
-        binds=binds,
+        high_s=max(as_thought[-1], *times_s(limits, provider, uncertainty)),
+        binds=alike[0] if alike else None,
         gains=gains,
         refusals=refused / max(1, served),
     )
@@ -172,22 +184,26 @@ def _carried_on(trace: Trace, calls: int) -> float:
     return trace.ended_at + (calls - done) * pace_s
 
 
-def _doubled(limits: Limits, provider: ProviderSpec) -> Iterator[tuple[str, Limits, ProviderSpec]]:
-    """Every limit in turn, twice as large."""
+def _scaled(
+    limits: Limits, provider: ProviderSpec, factor: float, /
+) -> Iterator[tuple[str, Limits, ProviderSpec]]:
+    """Every limit in turn, so many times as large."""
     for name in ("concurrency", "rpm", "tpm", "input_tpm", "output_tpm"):
         value = _number(getattr(limits, name))
         if value is not None:
-            more: Any = {name: 2 * value}
-            yield name, replace(limits, **more), provider
+            scaled = max(1, round(value * factor)) if name == "concurrency" else value * factor
+            other: Any = {name: scaled}
+            yield name, replace(limits, **other), provider
     for allowance in provider.allowances:
-        larger = replace(allowance, per_minute=2 * allowance.per_minute)
+        larger = replace(allowance, per_minute=allowance.per_minute * factor)
         changed = tuple(larger if one is allowance else one for one in provider.allowances)
         yield f"provider's {allowance.dimension}", limits, replace(provider, allowances=changed)
     if provider.slots is not None:
-        slots = replace(provider.slots, count=2 * provider.slots.count)
+        slots = replace(provider.slots, count=max(1, round(provider.slots.count * factor)))
         yield "provider's slots", limits, replace(provider, slots=slots)
     if provider.sharing < math.inf:
-        yield "provider's capacity", limits, replace(provider, sharing=2 * provider.sharing)
+        shared = replace(provider, sharing=provider.sharing * factor)
+        yield "provider's capacity", limits, shared
 
 
 def _number(value: object) -> float | None:

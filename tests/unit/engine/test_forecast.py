@@ -59,6 +59,15 @@ def test_a_limit_of_the_provider_is_named_as_its_own():
     assert found.likely_s == pytest.approx(60, rel=0.15)
 
 
+def test_of_two_limits_that_are_alike_the_runs_own_is_named():
+    bucket = ProviderSpec(
+        allowances=(Allowance(dimension="requests", per_minute=600),), speed=QUIET.speed
+    )
+    found = forecast(Demand(calls=300), limits=Limits(concurrency=200, rpm=600), provider=bucket)
+    assert found.binds == "rpm"
+    assert found.gains["rpm"] > 0.9 * found.likely_s  # the provider's would still stand
+
+
 def test_nothing_binds_a_single_call():
     found = forecast(Demand(calls=1), limits=Limits(concurrency=5), provider=QUIET)
     assert found.binds is None
