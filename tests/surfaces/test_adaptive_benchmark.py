@@ -6,6 +6,8 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 RULES = "ours,fixed_20,netflix_aimd,netflix_vegas,netflix_gradient2,botocore,inspect_ai"
 
@@ -32,6 +34,24 @@ def test_every_rule_is_measured_on_the_same_scenarios(tmp_path):
     assert all(one["ratio"] > 20 for one in figures)
     assert "botocore" in shown
     assert "worst of tuning" in shown
+
+
+@pytest.mark.parametrize(
+    ("scenario", "goodput", "refusals"),
+    [
+        ("64 slots, halved", 0.85, 0.05),
+        ("processor sharing", 0.85, 0.02),
+        ("short: 400 calls", 0.80, 0.15),
+    ],
+)
+def test_what_the_product_learns_stays_above_a_floor(tmp_path, scenario, goodput, refusals):
+    file = tmp_path / "figures.json"
+    options = ("--group", "tuning", "--only", scenario, "--seeds", "1", "--json", str(file))
+    run("benchmarks.adaptive", *options)
+    (figures,) = json.loads(file.read_text())
+    assert figures["goodput"] >= goodput
+    assert figures["refusals"] <= refusals
+    assert figures["failed"] == 0
 
 
 def test_the_groups_do_not_share_a_scenario():

@@ -8,16 +8,14 @@ in the same way for the same seed.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from fanwise.clock import Clock, LoopClock
-from fanwise.records import Cost, Usage, Verdict, VerdictKind
+from fanwise.records import Cost, StatedLimit, Usage, Verdict, VerdictKind
 from fanwise.retry.policy import GiveUp, Retry, decide
 from fanwise.simulator.virtual.loop import EventLoop
 from fanwise.simulator.virtual.provider import VirtualProvider
@@ -38,6 +36,7 @@ class AnyPermit(Protocol):
         usage: Usage = ...,
         headers: Mapping[str, str] = ...,
         sent: bool = ...,
+        stated: Sequence[StatedLimit] = ...,
     ) -> None: ...
 
 
@@ -309,31 +308,13 @@ class _Client:
         self._provider.send(work, future.set_result)
         reply = await future
         self._under_way.discard(task)
-        permit.settle(
-            reply.verdict, usage=reply.usage, headers=reply.headers, **_told(reply, permit)
-        )
+        permit.settle(reply.verdict, usage=reply.usage, headers=reply.headers, stated=reply.stated)
         return reply
 
     async def _sleep(self, wait_s: float) -> None:
         pause: asyncio.Future[None] = self._loop.create_future()
         self._loop.call_later(wait_s, _wake, pause)
         await pause
-
-
-def _told(reply: Reply, permit: AnyPermit) -> dict[str, Any]:
-    """What a limiter that learns is told beyond verdict and usage."""
-    told: dict[str, Any] = {}
-    known = _keywords(type(permit))
-    if reply.stated and "stated" in known:
-        told["stated"] = reply.stated
-    if reply.first_token_s is not None and "first_token_s" in known:
-        told["first_token_s"] = reply.first_token_s
-    return told
-
-
-@cache
-def _keywords(kind: type[AnyPermit]) -> frozenset[str]:
-    return frozenset(inspect.signature(kind.settle).parameters)
 
 
 def _wake(pause: asyncio.Future[None]) -> None:
