@@ -1,7 +1,7 @@
 """Five everyday jobs against the time that none of them can beat: their slowest chain of waits.
 
     python benchmarks/seeds.py               in virtual time
-    python benchmarks/seeds.py --real 50     in real time, every wait divided by 50
+    python benchmarks/seeds.py --real 20     in real time, every wait divided by 20
 
 Each job is what its application does, with the latencies it states, built on the public functions.
 """

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Literal, Self, TypeVar, overload
 
 from fanwise.clock import LoopClock
 from fanwise.engine.lookups import Batches, left
@@ -179,6 +179,16 @@ class Loader(Generic[K, V]):
         except asyncio.CancelledError:
             await batches.leave((place,))
             raise
+
+    @overload
+    async def load_many(
+        self, keys: Iterable[K], *, return_errors: Literal[False] = ...
+    ) -> Sequence[V]: ...
+
+    @overload
+    async def load_many(
+        self, keys: Iterable[K], *, return_errors: bool
+    ) -> Sequence[V | BaseException]: ...
 
     async def load_many(
         self, keys: Iterable[K], *, return_errors: bool = False

@@ -41,6 +41,16 @@ def test_functions_awaitables_and_blocks_are_measured() -> None:
     run_virtual(main())
 
 
+def test_parallel_operations_are_measured_by_their_names() -> None:
+    async def main() -> None:
+        async with fw.track("x") as t:
+            await fw.parallel({"a": lambda: work(2), "b": lambda: work(3)}, tracker=t)
+        assert {o.name: o.total_s for o in t.report.operations} == {"a": 2, "b": 3}
+        assert (t.report.total_s, t.report.sequential_s, t.report.peak) == (3, 5, 2)
+
+    run_virtual(main())
+
+
 def test_operations_nest_across_tasks() -> None:
     async def main() -> None:
         async with fw.track("nested") as t:
