@@ -139,16 +139,16 @@ class _LazyTransport:
 
 def _resolver(
     options: OpenRun, simulated: Simulated, transport: _LazyTransport, clock: Clock
-) -> Callable[[str], Endpoint]:
+) -> Callable[[str], Endpoint | tuple[Endpoint, ...]]:
     registry: list[Registry] = []
 
-    def resolve(model: str, /) -> Endpoint:
+    def resolve(model: str, /) -> Endpoint | tuple[Endpoint, ...]:
         if model.startswith((f"{PROVIDER}/", f"{PROVIDER}:")):
             return simulated.endpoint(model)
         if not registry:
             env = os.environ if options.env is None else options.env
             registry.append(Registry(transport.get, env=env, callables=options.models, clock=clock))
-        return registry[0].resolve(
+        return registry[0].resolve_all(
             model, base_url=options.base_url, api_key_env=options.api_key_env
         )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fanwise.engine.course import Course, Sent, complaining, kept, key_hint, place
 from fanwise.engine.identity import jsonable
+from fanwise.engine.keyring import hopeless, refuses_key, with_key
 from fanwise.errors import (
     CallError,
     FanwiseError,
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
 
 _CLEAN_UP_S = 1.0
 _FREE = Decimal(0)
-_KEY_REFUSED = 401
 _SERVED = Verdict(kind="served")
 _CANCELLED = Verdict(kind="cancelled", reason="cancelled by the caller")
 
@@ -125,6 +125,7 @@ class Attempts:
         course = Course(started_at=self._clock.wall())
         if self._refusal is not None:
             raise self._refusal
+        call = with_key(call)
         if call.target.pool.dead is not None:
             raise call.target.pool.dead
         model = call.request.model
@@ -140,6 +141,7 @@ class Attempts:
                         return answer
                 else:
                     await self._failed(call, course, reply)
+                    call = with_key(call)
         finally:
             if not course.ended:
                 self._progress.call_left(model)
@@ -209,14 +211,15 @@ class Attempts:
             permit.settle(_CANCELLED)
             raise
         served = isinstance(reply, Response)
-        verdict = (
-            _SERVED
-            if served
-            else classify(reply, wall_s=clock.wall(), retry_on=self._retry.retry_on)
-        )
-        usage = reply.usage if served else NO_USAGE
-        counted = call.target.counted(call.request, usage) if served else usage
-        permit.settle(verdict, usage=counted, headers=reply.headers)
+        target, wall_s = call.target, clock.wall()
+        if served:
+            verdict, usage = _SERVED, reply.usage
+            counted = target.counted(call.request, usage)
+        else:
+            verdict = classify(reply, wall_s=wall_s, retry_on=self._retry.retry_on)
+            usage = counted = NO_USAGE
+        stated = target.heard(reply, wall_s=wall_s)
+        permit.settle(verdict, usage=counted, headers=reply.headers, stated=stated)
         self._note(call, course, verdict, Sent(permit, sent_at, reply.status))
         if served:
             course.usage = course.usage + usage
@@ -319,10 +322,15 @@ class Attempts:
             refusals=course.refusals,
         )
         if isinstance(decision, GiveUp):
+            ring = call.target.ring
+            if ring is not None and ring.drop(call.target, failure):
+                return
             hint, spot = key_hint(call, self._key_env), place(call, course)
             error = error_of(failure, verdict, **spot, key_hint=hint, gave_up=decision.reason)
-            if not call.target.pool.served and _hopeless(failure):
+            if not call.target.pool.served and hopeless(failure):
                 call.target.pool.dead = error
+                if ring is not None and refuses_key(failure):
+                    ring.give_up(error)
             await self._settle(call, course, "failed", error=error)
             raise error
         try:
@@ -385,12 +393,6 @@ class Attempts:
         call.work.account(record)
         self._progress.call_finished(record)
         await self._journal.settle(record)
-
-
-def _hopeless(failure: Failure) -> bool:
-    """Whether no other call can fare better: a refused key, nobody there, or no HTTP spoken."""
-    no_http = failure.kind == "protocol" and failure.status is None and not failure.headers
-    return failure.status == _KEY_REFUSED or failure.kind == "connect" or no_http
 
 
 def _wake(pause: asyncio.Future[None]) -> None:

@@ -71,7 +71,8 @@ def place(call: Call, course: Course) -> dict[str, Any]:
 def key_hint(call: Call, key_env: str | None) -> str:
     """Where the key of a call comes from, for the error about a refused one."""
     provider = BY_NAME.get(call.target.endpoint.provider)
-    variable = key_env or (provider.key_env if provider else "")
+    usual = provider.key_env if provider else ""
+    variable = call.target.key_name or key_env or usual
     return f"check {variable}, and that its key belongs to this server" if variable else ""
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from fanwise.engine.keyring import KeyRing
 from fanwise.errors import CallError, ConfigError
 from fanwise.limits.estimate import TokenEstimator
 from fanwise.limits.limiter import Limiter
@@ -14,7 +15,7 @@ from fanwise.limits.profiles.known import profile_of
 from fanwise.limits.profiles.stated import StatedReader
 from fanwise.limits.settings import Limits
 from fanwise.models.rules import RULES_MODEL, Rules, RulesEndpoint
-from fanwise.records import Cause, Cost, Request, Usage
+from fanwise.records import Cause, Cost, Failure, Request, Response, StatedLimit, Usage
 
 if TYPE_CHECKING:
     from fanwise.clock import Clock
@@ -31,7 +32,8 @@ class Pool:
 
     ``last_success`` is the monotonic instant of its last served call (of its start before that).
     ``dead`` is set where its key was refused, or nobody was there, before anything was served:
-    nothing more is sent then.
+    nothing more is sent then. ``joined`` is the pool that takes its place where its key turned out
+    to belong to the same account.
     """
 
     name: str
@@ -39,18 +41,21 @@ class Pool:
     last_success: float
     served: bool = False
     dead: CallError | None = None
+    joined: Pool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A model that can be called: its endpoint, its pool, its token estimates, and what reads its
-    answers' statements of limits.
+    """A model that can be called: its endpoint, its pool, its token estimates, what reads its
+    answers' statements of limits, and the other keys, where there are several.
     """
 
     endpoint: Endpoint
     pool: Pool
     estimator: TokenEstimator
     stated: StatedReader
+    key_name: str = ""
+    ring: KeyRing | None = None
 
     def cost(self, request: Request) -> Cost:
         """What a request takes from the quotas."""
@@ -64,6 +69,18 @@ class Target:
             return self.estimator.counted(request, usage)
         return usage
 
+    def heard(self, reply: Response | Failure, *, wall_s: float) -> Sequence[StatedLimit]:
+        """What an attempt's end says of the provider's limits; and of whose key it was sent with.
+
+        Args:
+            reply: The answer, or what came instead of one.
+            wall_s: Seconds since the Unix epoch.
+        """
+        if self.ring is not None:
+            self.ring.heard(self, reply.headers)
+        body = reply.body if isinstance(reply, Failure) else ""
+        return self.stated.read(reply.headers, wall_s=wall_s, body=body)
+
     def learn(self, request: Request, usage: Usage) -> None:
         """Takes the tokens that were really used into the estimates."""
         if self.pool.limiter.counts_tokens:
@@ -74,9 +91,9 @@ _ONE_REQUEST = Cost()
 
 
 class Resolve(Protocol):
-    """Finds the endpoint of a model's name."""
+    """Finds the endpoint of a model's name, or one for each of its keys."""
 
-    def __call__(self, model: str, /) -> Endpoint: ...
+    def __call__(self, model: str, /) -> Endpoint | tuple[Endpoint, ...]: ...
 
 
 class Pools:
@@ -94,6 +111,7 @@ class Pools:
         self._clock = clock
         self._pools: dict[str, Pool] = {}
         self._targets: dict[str, Target] = {}
+        self._rings: list[KeyRing] = []
         self._room_callbacks: list[Callable[[], None]] = []
 
     def target(self, model: str, *, rules: Rules | None = None) -> Target:
@@ -116,14 +134,30 @@ class Pools:
             return self._add(RulesEndpoint(rules))
         found = self._targets.get(model)
         if found is None:
-            found = self._targets[model] = self._add(self._resolve(model))
+            endpoints = self._resolve(model)
+            if not isinstance(endpoints, tuple):
+                endpoints = (endpoints,)
+            first, *others = endpoints
+            found = self._ring(endpoints) if others else self._add(first)
+            self._targets[model] = found
         return found
 
-    def _add(self, endpoint: Endpoint) -> Target:
+    def _ring(self, endpoints: tuple[Endpoint, ...]) -> Target:
+        """A model behind several keys. Stated limits hold for all of them together."""
+        limits = self._limits
+        apart = limits.stated_concurrency is None and not any(limits.quotas())
+        ring = KeyRing([self._add(endpoint, apart=apart) for endpoint in endpoints])
+        self._rings.append(ring)
+        return ring.first
+
+    def _add(self, endpoint: Endpoint, *, apart: bool = False) -> Target:
         limits = self._limits
         if endpoint.provider == "builtin":
             limits = _of_builtin(limits)
         name = f"{endpoint.provider} {endpoint.origin}".strip()
+        key_name: str = getattr(endpoint, "key_name", "")
+        if apart:
+            name = f"{name} {key_name}"
         pool = self._pools.get(name)
         if pool is None:
             limiter = Limiter(limits, clock=self._clock, name=name)
@@ -135,6 +169,7 @@ class Pools:
             pool=pool,
             estimator=TokenEstimator(profile),
             stated=StatedReader(profile),
+            key_name=key_name,
         )
 
     def on_room(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -147,8 +182,17 @@ class Pools:
             callback()
 
     def has_room(self) -> bool:
-        """Whether nobody waits for a permit anywhere."""
-        return all(not pool.limiter.waiting for pool in self._pools.values())
+        """Whether nobody waits for a permit anywhere; of several keys' pools one is enough."""
+        if not self._rings:
+            return all(not pool.limiter.waiting for pool in self._pools.values())
+        ringed = [ring.pools for ring in self._rings]
+        held = {pool.name for pools in ringed for pool in pools}
+        return all(any(not pool.limiter.waiting for pool in pools) for pools in ringed) and all(
+            not pool.limiter.waiting for pool in self._in_use() if pool.name not in held
+        )
+
+    def _in_use(self) -> list[Pool]:
+        return [pool for pool in self._pools.values() if pool.joined is None]
 
     def max_workers(self) -> int:
         """Workers beyond which a further one could only queue."""
@@ -159,7 +203,7 @@ class Pools:
 
     def all_dead(self) -> CallError | None:
         """The last refusal of a key, where no pool is left that could serve anything."""
-        dead = [pool.dead for pool in self._pools.values()]
+        dead = [pool.dead for pool in self._in_use()]
         return dead[-1] if dead and all(dead) else None
 
     def refuse_all(self, error: Exception) -> None:
@@ -185,7 +229,7 @@ class Pools:
         """The concurrency limits in force, stated or learned, summed over the pools in use."""
         if not self._pools:
             return float(self._limits.concurrency_range.start)
-        return sum(pool.limiter.concurrency for pool in self._pools.values())
+        return sum(pool.limiter.concurrency for pool in self._in_use())
 
     def update(self, limits: Limits) -> None:
         """Puts new limits into force at once, in every pool."""
