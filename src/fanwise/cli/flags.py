@@ -95,7 +95,7 @@ class LimitFlags:
             "--max-concurrency",
             "-j",
             metavar="N",
-            help="Calls in flight at once. Default: 20.",
+            help="Calls in flight at once. Default: learned from the provider.",
             rich_help_panel=_LIMITS,
         ),
     ] = None

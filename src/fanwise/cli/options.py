@@ -36,7 +36,7 @@ class RunOptions:
         source: Absolute path of the input, ``-`` for standard input, ``None`` where none was named.
         output: Absolute path of the output; ``None`` for standard output.
         limit: How many items to take at most; ``None`` takes all.
-        max_concurrency: Calls in flight at once.
+        max_concurrency: Calls in flight at once; learned where it is not given.
         rpm, tpm: Requests and tokens a minute; ``None`` where nobody said.
         max_attempts: Sends of one call.
         timeout_s: A whole call with its waits; ``None`` takes the engine's own.
@@ -58,7 +58,7 @@ class RunOptions:
     source: str | None = None
     output: str | None = None
     limit: int | None = None
-    max_concurrency: int = 20
+    max_concurrency: int | None = None
     rpm: float | None = None
     tpm: float | None = None
     max_attempts: int = 3
