@@ -163,14 +163,16 @@ async def run(case: str, origin: str, calls: int) -> tuple[int, float]:
         return await ctx.call("openai/test", f"question {number}")
 
     began = time.perf_counter()
-    async with fw.open_run(
-        "learned",
-        journal=":memory:",
-        base_url=f"{origin}/v1",
-        env={"OPENAI_API_KEY": "k"},
-    ) as opened:
-        async with opened.map(ask, items(case, calls), item_id=str) as outcomes:
-            failed = sum([not outcome.ok async for outcome in outcomes])
+    async with (
+        fw.open_run(
+            "learned",
+            journal=":memory:",
+            base_url=f"{origin}/v1",
+            env={"OPENAI_API_KEY": "k"},
+        ) as opened,
+        opened.map(ask, items(case, calls), item_id=str) as outcomes,
+    ):
+        failed = sum([not outcome.ok async for outcome in outcomes])
     return failed, time.perf_counter() - began
 
 

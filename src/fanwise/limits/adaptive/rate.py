@@ -107,20 +107,24 @@ def refused(rate: Rate, evidence: Evidence) -> Rate:
     low = seen.admitted / span_s
     cut = rate.per_s * _CUT
     if seen.enough and high <= low * _AGREE:
-        if seen.refusals == 1:
-            lately = max(low, min(seen.recent_per_s, rate.per_s))
-            if seen.rose:
-                return _at(rate, math.sqrt(low * lately), sure=False)
-            return _at(replace(rate, margin=_margin(rate, seen)), lately, sure=True)
-        if seen.uneven:
-            return _at(rate, math.sqrt(low * max(low, cut)), sure=False)
+        return _measured(rate, seen, low=low)
+    if seen.admitted >= _ENOUGH / 2:
+        return _at(rate, min(cut, math.sqrt(low * max(low, min(high, cut)))), sure=False)
+    return _at(rate, cut, sure=False)
+
+
+def _measured(rate: Rate, seen: Evidence, *, low: float) -> Rate:
+    """The rate where what was admitted a second is the provider's own rate, or close below it."""
+    cut = rate.per_s * _CUT
+    if seen.refusals > 1 and not seen.uneven:
         # Refused again at what was measured: it has fallen since, and the measurement is behind.
         behind = rate.per_s <= low * _CLOSE
         below = max(min(low, cut), low * _FLOOR) if behind else low
         return _at(rate, low, per_s=below * (1.0 - rate.margin), sure=True)
-    if seen.admitted >= _ENOUGH / 2:
-        return _at(rate, min(cut, math.sqrt(low * max(low, min(high, cut)))), sure=False)
-    return _at(rate, cut, sure=False)
+    lately = cut if seen.uneven else min(seen.recent_per_s, rate.per_s)
+    if seen.rose:
+        return _at(rate, math.sqrt(low * max(low, lately)), sure=False)
+    return _at(replace(rate, margin=_margin(rate, seen)), max(low, lately), sure=True)
 
 
 def _at(rate: Rate, measured: float, *, sure: bool, per_s: float | None = None) -> Rate:
