@@ -95,7 +95,7 @@ class LimitFlags:
             "--max-concurrency",
             "-j",
             metavar="N",
-            help="Calls in flight at once. Default: learned from the provider.",
+            help="Calls in flight at once. Default: 20.",
             rich_help_panel=_LIMITS,
         ),
     ] = None
@@ -122,6 +122,22 @@ class LimitFlags:
     attempt_timeout: Annotated[
         str | None,
         Option(metavar="TIME", help="One attempt of a call.", rich_help_panel=_LIMITS),
+    ] = None
+    budget_usd: Annotated[
+        float | None,
+        Option(
+            metavar="USD",
+            help="Spend at most so many dollars: then it drains, resumable, with exit code 4.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None
+    budget_tokens: Annotated[
+        int | None,
+        Option(metavar="N", help="Use at most so many tokens.", rich_help_panel=_LIMITS),
+    ] = None
+    budget_calls: Annotated[
+        int | None,
+        Option(metavar="N", help="Send at most so many calls.", rich_help_panel=_LIMITS),
     ] = None
     deadline: Annotated[
         str | None,

@@ -108,6 +108,9 @@ _HOW = frozenset(
     {
         "accept_changes",
         "attempt_timeout_s",
+        "budget_calls",
+        "budget_tokens",
+        "budget_usd",
         "deadline_s",
         "max_attempts",
         "max_concurrency",

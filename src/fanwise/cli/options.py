@@ -36,12 +36,13 @@ class RunOptions:
         source: Absolute path of the input, ``-`` for standard input, ``None`` where none was named.
         output: Absolute path of the output; ``None`` for standard output.
         limit: How many items to take at most; ``None`` takes all.
-        max_concurrency: Calls in flight at once; learned where it is not given.
+        max_concurrency: Calls in flight at once.
         rpm, tpm: Requests and tokens a minute; ``None`` where nobody said.
         max_attempts: Sends of one call.
         timeout_s: A whole call with its waits; ``None`` takes the engine's own.
         attempt_timeout_s: One attempt; ``None`` takes the engine's own.
         deadline_s: The whole run; ``None`` for as long as it takes.
+        budget_usd, budget_tokens, budget_calls: What the run may spend over all of its sessions.
         base_url, api_key_env: Where the models are, and the variable that holds the key.
         schema: Absolute path of a JSON Schema.
         opt: Sampling parameters and, for ``sim/`` models, parts of their profile.
@@ -58,13 +59,16 @@ class RunOptions:
     source: str | None = None
     output: str | None = None
     limit: int | None = None
-    max_concurrency: int | None = None
+    max_concurrency: int = 20
     rpm: float | None = None
     tpm: float | None = None
     max_attempts: int = 3
     timeout_s: float | None = None
     attempt_timeout_s: float | None = None
     deadline_s: float | None = None
+    budget_usd: float | None = None
+    budget_tokens: int | None = None
+    budget_calls: int | None = None
     base_url: str | None = None
     api_key_env: str | None = None
     schema: str | None = None
@@ -130,6 +134,9 @@ def read_options(
         timeout_s=settings.timeout,
         attempt_timeout_s=settings.attempt_timeout,
         deadline_s=settings.deadline,
+        budget_usd=settings.budget_usd,
+        budget_tokens=settings.budget_tokens,
+        budget_calls=settings.budget_calls,
         base_url=settings.base_url,
         api_key_env=settings.api_key_env,
         schema=_absolute(models.schema),
@@ -214,6 +221,9 @@ _LIMIT_FIELDS = {
     "timeout": "timeout_s",
     "attempt_timeout": "attempt_timeout_s",
     "deadline": "deadline_s",
+    "budget_usd": "budget_usd",
+    "budget_tokens": "budget_tokens",
+    "budget_calls": "budget_calls",
 }
 
 

@@ -204,7 +204,7 @@ class _Client:
         """Looks at the limiter every second from now on, as long as requests are sent."""
         if self._stopped:
             return
-        limit: Any = getattr(self._limiter, "concurrency", None)
+        limit: Any = getattr(self._limiter, "limit", None)
         samples.append(Sample(self._loop.time(), len(self._under_way), limit))
         self._loop.call_later(1.0, self.sample_into, samples)
 
