@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from fanwise.progress.live import Snapshot
     from fanwise.progress.report import Report
     from fanwise.progress.tracked import Span, TrackReport
-    from fanwise.records import BudgetUse, Delta, Message, Schema, StatedLimit, Timeouts, Usage
+    from fanwise.records import Delta, Message, Schema, StatedLimit, Timeouts, Usage
     from fanwise.simulator.profile import SimProfile
 
 _PLACES = {
     "BackgroundStatistics": "engine.together.background",
-    "BudgetUse": "records",
     "Delta": "records",
     "LoaderStatistics": "engine.loader",
     "GraphReport": "engine.graph.report",
@@ -49,7 +48,6 @@ _PLACES = {
 
 __all__ = [
     "BackgroundStatistics",
-    "BudgetUse",
     "Delta",
     "GraphReport",
     "GraphResult",

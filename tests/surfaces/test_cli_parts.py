@@ -10,7 +10,15 @@ import pytest
 
 from fanwise.cli.csvout import safe_cell, write_csv
 from fanwise.cli.display import ago, plural, to_json
-from fanwise.cli.flags import HomeFlags, InputFlags, LimitFlags, ModelFlags, ProgressFlags
+from fanwise.cli.flags import (
+    AgainFlags,
+    HomeFlags,
+    InputFlags,
+    LimitFlags,
+    ModelFlags,
+    ProgressFlags,
+    WorkFlags,
+)
 from fanwise.cli.options import RunOptions, read_options, restored
 from fanwise.cli.profiles import parameters_and_profile
 from fanwise.cli.signals import Interrupts, obeying
@@ -98,20 +106,21 @@ def test_signals_are_obeyed_inside_the_block_only(number):
 
 def test_options_survive_the_journal_and_take_new_limits():
     options = read_options(
-        home=HomeFlags(journal="j", json=True),
-        inputs=InputFlags(source="table.csv", limit=5),
-        models=ModelFlags(model=["sim/fast"], opt=["temperature=0"]),
-        limits=LimitFlags(max_concurrency="7", rpm=60),
-        progress=ProgressFlags(quiet=True),
+        WorkFlags(
+            home=HomeFlags(journal="j", json=True),
+            inputs=InputFlags(source="table.csv", limit=5),
+            models=ModelFlags(model=["sim/fast"], opt=["temperature=0"]),
+            limits=LimitFlags(max_concurrency="7", rpm=60),
+            progress=ProgressFlags(quiet=True),
+        )
     )
     stored = __import__("json").loads(to_json(options.stored()))
-    again = restored(
-        stored,
+    flags = AgainFlags(
         home=HomeFlags(journal="other"),
         limits=LimitFlags(max_concurrency="3", timeout="2m"),
-        progress=ProgressFlags(),
         accept_changes=True,
     )
+    again = restored(stored, flags)
     assert again.models == ("sim/fast",)
     assert again.source == options.source
     assert (again.limit, again.opt, again.rpm) == (5, {"temperature": 0}, 60)
@@ -123,25 +132,21 @@ def test_options_survive_the_journal_and_take_new_limits():
 def test_a_limit_that_was_not_given_again_keeps_the_runs_own(monkeypatch):
     monkeypatch.setenv("FANWISE_MAX_CONCURRENCY", "99")
     stored = RunOptions(max_concurrency=7).stored()
-    again = restored(
-        stored,
-        home=HomeFlags(),
-        limits=LimitFlags(),
-        progress=ProgressFlags(),
-        accept_changes=False,
-    )
+    again = restored(stored, AgainFlags())
     assert again.max_concurrency == 7
 
 
 def test_stored_options_hold_no_key(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    options = read_options(home=HomeFlags(), models=ModelFlags(model=["openai/x"]))
+    options = read_options(WorkFlags(home=HomeFlags(), models=ModelFlags(model=["openai/x"])))
     assert "sk-secret" not in to_json(options.stored())
 
 
 def test_two_inputs_are_refused():
     with pytest.raises(ConfigError, match="two inputs"):
-        read_options(home=HomeFlags(), inputs=InputFlags(source="a.csv", input_file="b.csv"))
+        read_options(
+            WorkFlags(home=HomeFlags(), inputs=InputFlags(source="a.csv", input_file="b.csv"))
+        )
 
 
 def test_the_simulators_part_of_opt_becomes_its_profile():

@@ -50,7 +50,7 @@ def duration_s(value: object) -> float:
 
 def _concurrency(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"\s*\d+-\d+(-\d+)?\s*", value):
-        raise ValueError("takes one number for now (a range needs learned limits)")
+        raise ValueError("takes one number for now, or nothing: then it is learned")
     return value
 
 
@@ -90,16 +90,15 @@ class Settings(BaseSettings):
     base_url: str | None = None
     api_key_env: str | None = None
     opt: Annotated[dict[str, Any], NoDecode, BeforeValidator(_mapping)] = {}
-    max_concurrency: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_concurrency)] = 20
+    max_concurrency: Annotated[
+        Annotated[int, Field(ge=1, le=100_000)] | None, BeforeValidator(_concurrency)
+    ] = None
     rpm: Rate | None = None
     tpm: Rate | None = None
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     timeout: Duration | None = None
     attempt_timeout: Duration | None = None
     deadline: Duration | None = None
-    budget_usd: Rate | None = None
-    budget_tokens: Annotated[int, Field(ge=1)] | None = None
-    budget_calls: Annotated[int, Field(ge=1)] | None = None
     ordered: bool = False
     cache: bool = False
     quiet: bool = False

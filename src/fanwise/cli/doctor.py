@@ -20,7 +20,7 @@ from typing import Literal
 from fanwise import __version__
 from fanwise.cli.display import put_json, put_table
 from fanwise.cli.failures import ExitCode
-from fanwise.cli.flags import HomeFlags
+from fanwise.cli.flags import HomeFlags, WorkFlags
 from fanwise.cli.options import environment, read_options
 from fanwise.clock import SystemClock
 from fanwise.errors import FanwiseError
@@ -71,7 +71,7 @@ def _findings(home: HomeFlags) -> Iterator[Finding]:
     yield Finding(name="python", state="ok", value=f"{platform.python_version()} {sys.executable}")
     yield _sqlite()
     try:
-        journal = read_options(home=home).journal
+        journal = read_options(WorkFlags(home=home)).journal
     except FanwiseError as error:
         yield Finding(name="settings", state="fail", value=error.message, hint=error.hint)
         journal = home.journal or ".fanwise"

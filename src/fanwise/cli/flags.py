@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Annotated, Any, get_type_hints
 
 from typer import Argument, Option
@@ -21,6 +21,15 @@ _LIMITS = "Limits"
 _MODEL = "Model"
 _OUTPUT = "Output"
 _RUN = "Run and journal"
+
+AcceptFlag = Annotated[
+    bool,
+    Option(
+        "--accept-changes",
+        help="Go on although most items no longer match what was done.",
+        rich_help_panel=_RUN,
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +104,7 @@ class LimitFlags:
             "--max-concurrency",
             "-j",
             metavar="N",
-            help="Calls in flight at once. Default: 20.",
+            help="Calls in flight at once. Default: learned from the provider.",
             rich_help_panel=_LIMITS,
         ),
     ] = None
@@ -122,22 +131,6 @@ class LimitFlags:
     attempt_timeout: Annotated[
         str | None,
         Option(metavar="TIME", help="One attempt of a call.", rich_help_panel=_LIMITS),
-    ] = None
-    budget_usd: Annotated[
-        float | None,
-        Option(
-            metavar="USD",
-            help="Spend at most so many dollars: then it drains, resumable, with exit code 4.",
-            rich_help_panel=_LIMITS,
-        ),
-    ] = None
-    budget_tokens: Annotated[
-        int | None,
-        Option(metavar="N", help="Use at most so many tokens.", rich_help_panel=_LIMITS),
-    ] = None
-    budget_calls: Annotated[
-        int | None,
-        Option(metavar="N", help="Send at most so many calls.", rich_help_panel=_LIMITS),
     ] = None
     deadline: Annotated[
         str | None,
@@ -191,14 +184,7 @@ class RunFlags:
             show_default=False,
         ),
     ] = None
-    accept_changes: Annotated[
-        bool,
-        Option(
-            "--accept-changes",
-            help="Go on although most items no longer match what was done.",
-            rich_help_panel=_RUN,
-        ),
-    ] = False
+    accept_changes: AcceptFlag = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,42 +223,54 @@ class ProgressFlags:
     ] = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkFlags:
+    """What every command that runs work takes."""
+
+    inputs: InputFlags = field(default_factory=InputFlags)
+    models: ModelFlags = field(default_factory=ModelFlags)
+    limits: LimitFlags = field(default_factory=LimitFlags)
+    output: OutputFlags = field(default_factory=OutputFlags)
+    run: RunFlags = field(default_factory=RunFlags)
+    progress: ProgressFlags = field(default_factory=ProgressFlags)
+    home: HomeFlags = field(default_factory=HomeFlags)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgainFlags:
+    """What a command takes that goes on with work begun before."""
+
+    accept_changes: AcceptFlag = False
+    limits: LimitFlags = field(default_factory=LimitFlags)
+    progress: ProgressFlags = field(default_factory=ProgressFlags)
+    home: HomeFlags = field(default_factory=HomeFlags)
+
+
 def with_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command's signature one parameter for every field of its flag records.
 
     Args:
         command: A function of keyword-only parameters; those annotated with a dataclass are
-            spread out and handed over whole.
+            spread out and handed over whole, and so are records within records.
 
     Returns:
         The function that typer reads and calls.
     """
     signature = inspect.signature(command, eval_str=True)
-    spread: dict[str, type[Any]] = {}
+    records: dict[str, type[Any]] = {}
     parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
-        record = parameter.annotation
-        if not is_dataclass(record):
+        record = _record_of(parameter.annotation)
+        if record is None:
             parameters.append(parameter)
             continue
-        assert isinstance(record, type)
-        spread[parameter.name] = record
-        hints = get_type_hints(record, include_extras=True)
-        parameters += [
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
-                annotation=hints[field.name],
-            )
-            for field in fields(record)
-        ]
+        records[parameter.name] = record
+        parameters += _spread(record)
 
     @functools.wraps(command)
     def typed(**values: Any) -> Any:
-        for name, record in spread.items():
-            own = {field.name: values.pop(field.name) for field in fields(record)}
-            values[name] = record(**own)
+        for name, record in records.items():
+            values[name] = _gathered(record, values)
         try:
             return command(**values)
         except BrokenPipeError as error:
@@ -282,3 +280,32 @@ def with_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     typed.__dict__["__signature__"] = signature.replace(parameters=parameters)
     typed.__annotations__ = {p.name: p.annotation for p in parameters}
     return typed
+
+
+def _spread(record: type[Any]) -> Iterator[inspect.Parameter]:
+    """A parameter for every field of a record and of those within it."""
+    hints = get_type_hints(record, include_extras=True)
+    for one in fields(record):
+        hint = hints[one.name]
+        within = _record_of(hint)
+        if within is not None:
+            yield from _spread(within)
+        else:
+            yield inspect.Parameter(
+                one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=hint
+            )
+
+
+def _gathered(record: type[Any], values: dict[str, Any]) -> Any:
+    """The record, of values that are taken out of ``values`` by the names of its fields."""
+    hints = get_type_hints(record)
+    own: dict[str, Any] = {}
+    for one in fields(record):
+        within = _record_of(hints[one.name])
+        own[one.name] = values.pop(one.name) if within is None else _gathered(within, values)
+    return record(**own)
+
+
+def _record_of(hint: object) -> type[Any] | None:
+    """The dataclass that an annotation names, where it names one."""
+    return hint if isinstance(hint, type) and is_dataclass(hint) else None

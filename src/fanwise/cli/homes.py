@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from fanwise.cli.flags import HomeFlags
-from fanwise.cli.options import read_options
+from fanwise.cli.flags import HomeFlags, WorkFlags
+from fanwise.cli.options import LIMITS, read_options
 from fanwise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def home_of(flags: HomeFlags) -> Generator[Home]:
     """
     from fanwise.journal.home import open_home
 
-    home = open_home(read_options(home=flags).journal)
+    home = open_home(read_options(WorkFlags(home=flags)).journal)
     try:
         yield home
     finally:
@@ -104,22 +104,7 @@ def holder_of(home: Home, run_id: str) -> Holder:
         return Holder()
 
 
-_HOW = frozenset(
-    {
-        "accept_changes",
-        "attempt_timeout_s",
-        "budget_calls",
-        "budget_tokens",
-        "budget_usd",
-        "deadline_s",
-        "max_attempts",
-        "max_concurrency",
-        "ordered",
-        "rpm",
-        "timeout_s",
-        "tpm",
-    }
-)
+_HOW = frozenset({"accept_changes", "ordered", *LIMITS.values()})
 
 
 def same_work(

@@ -5,19 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from fanwise.cli.flags import (
-    HomeFlags,
-    InputFlags,
-    LimitFlags,
-    ModelFlags,
-    OutputFlags,
-    ProgressFlags,
-    RunFlags,
-)
+from fanwise.cli.flags import AgainFlags, InputFlags, LimitFlags, WorkFlags
 from fanwise.errors import ConfigError
 from fanwise.records import NOTHING, Json
 
@@ -25,6 +18,14 @@ if TYPE_CHECKING:
     from fanwise.cli.config import Settings
 
 STDIN = "-"
+_SECONDS = frozenset({"timeout", "attempt_timeout", "deadline"})
+LIMITS: Mapping[str, str] = MappingProxyType(
+    {
+        flag.name: f"{flag.name}_s" if flag.name in _SECONDS else flag.name
+        for flag in fields(LimitFlags)
+    }
+)
+"""The flags that say how fast and how far a run goes, and the options that they become."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +37,12 @@ class RunOptions:
         source: Absolute path of the input, ``-`` for standard input, ``None`` where none was named.
         output: Absolute path of the output; ``None`` for standard output.
         limit: How many items to take at most; ``None`` takes all.
-        max_concurrency: Calls in flight at once.
+        max_concurrency: Calls in flight at once; learned where it is not given.
         rpm, tpm: Requests and tokens a minute; ``None`` where nobody said.
         max_attempts: Sends of one call.
         timeout_s: A whole call with its waits; ``None`` takes the engine's own.
         attempt_timeout_s: One attempt; ``None`` takes the engine's own.
         deadline_s: The whole run; ``None`` for as long as it takes.
-        budget_usd, budget_tokens, budget_calls: What the run may spend over all of its sessions.
         base_url, api_key_env: Where the models are, and the variable that holds the key.
         schema: Absolute path of a JSON Schema.
         opt: Sampling parameters and, for ``sim/`` models, parts of their profile.
@@ -59,16 +59,13 @@ class RunOptions:
     source: str | None = None
     output: str | None = None
     limit: int | None = None
-    max_concurrency: int = 20
+    max_concurrency: int | None = None
     rpm: float | None = None
     tpm: float | None = None
     max_attempts: int = 3
     timeout_s: float | None = None
     attempt_timeout_s: float | None = None
     deadline_s: float | None = None
-    budget_usd: float | None = None
-    budget_tokens: int | None = None
-    budget_calls: int | None = None
     base_url: str | None = None
     api_key_env: str | None = None
     schema: str | None = None
@@ -91,52 +88,35 @@ class RunOptions:
         return kept
 
 
-def read_options(
-    *,
-    home: HomeFlags,
-    inputs: InputFlags | None = None,
-    models: ModelFlags | None = None,
-    limits: LimitFlags | None = None,
-    output: OutputFlags | None = None,
-    run: RunFlags | None = None,
-    progress: ProgressFlags | None = None,
-) -> RunOptions:
+def read_options(flags: WorkFlags) -> RunOptions:
     """The one place where flags, environment and files become what a command is to do.
+
+    Args:
+        flags: Those of the command; groups that it has not are left at their defaults.
 
     Raises:
         ConfigError: A value, a file or a combination is wrong.
     """
-    models = models or ModelFlags()
-    output = output or OutputFlags()
-    run = run or RunFlags()
+    models, run = flags.models, flags.run
     settings = _settings(
         {
-            **({} if limits is None else asdict(limits)),
+            **asdict(flags.limits),
             "model": models.model or None,
             "base_url": models.base_url,
             "api_key_env": models.api_key_env,
             "opt": models.opt or None,
-            "ordered": output.ordered,
+            "ordered": flags.output.ordered,
             "cache": run.cache,
-            "quiet": progress.quiet if progress else None,
-            "journal": home.journal,
+            "quiet": flags.progress.quiet,
+            "journal": flags.home.journal,
         }
     )
+    limits: dict[str, Any] = {kept: getattr(settings, flag) for flag, kept in LIMITS.items()}
     return RunOptions(
         models=tuple(settings.model),
-        source=source_of(inputs),
-        output=_absolute(output.output_file),
-        limit=inputs.limit if inputs else None,
-        max_concurrency=settings.max_concurrency,
-        rpm=settings.rpm,
-        tpm=settings.tpm,
-        max_attempts=settings.max_attempts,
-        timeout_s=settings.timeout,
-        attempt_timeout_s=settings.attempt_timeout,
-        deadline_s=settings.deadline,
-        budget_usd=settings.budget_usd,
-        budget_tokens=settings.budget_tokens,
-        budget_calls=settings.budget_calls,
+        source=source_of(flags.inputs),
+        output=_absolute(flags.output.output_file),
+        limit=flags.inputs.limit,
         base_url=settings.base_url,
         api_key_env=settings.api_key_env,
         schema=_absolute(models.schema),
@@ -146,8 +126,9 @@ def read_options(
         run_id=run.run_id,
         journal=settings.journal,
         accept_changes=run.accept_changes,
-        json=home.json,
+        json=flags.home.json,
         quiet=settings.quiet,
+        **limits,
     )
 
 
@@ -177,64 +158,41 @@ def environment(options: RunOptions | None = None) -> Mapping[str, str]:
     return merged(wanted=wanted)
 
 
-def restored(
-    stored: Mapping[str, Any],
-    *,
-    home: HomeFlags,
-    limits: LimitFlags,
-    progress: ProgressFlags,
-    accept_changes: bool,
-) -> RunOptions:
+def restored(stored: Mapping[str, Any], flags: AgainFlags) -> RunOptions:
     """The options a run was started with, under the limits given now.
 
     Args:
         stored: What :meth:`RunOptions.stored` kept.
-        home: Journal of this command.
-        progress: What this command says while it works.
-        limits: Those that were given replace the run's own.
-        accept_changes: As of this command.
+        flags: Limits that were given replace the run's own; the rest is as of this command.
+
+    Raises:
+        ConfigError: A value is wrong.
     """
-    now = read_options(home=home, limits=limits, progress=progress)
+    now = read_options(WorkFlags(home=flags.home, limits=flags.limits, progress=flags.progress))
     kept = {name: value for name, value in stored.items() if name in RunOptions.__slots__}
     then = RunOptions(**kept)
-    given = {
-        field: getattr(now, field)
-        for flag, field in _LIMIT_FIELDS.items()
-        if getattr(limits, flag) is not None
+    given: dict[str, Any] = {
+        kept: getattr(now, kept)
+        for flag, kept in LIMITS.items()
+        if getattr(flags.limits, flag) is not None
     }
     return replace(
         then,
         models=tuple(then.models),
         journal=now.journal,
-        json=home.json,
+        json=now.json,
         quiet=now.quiet,
-        accept_changes=accept_changes,
+        accept_changes=flags.accept_changes,
         **given,
     )
 
 
-_LIMIT_FIELDS = {
-    "max_concurrency": "max_concurrency",
-    "rpm": "rpm",
-    "tpm": "tpm",
-    "max_attempts": "max_attempts",
-    "timeout": "timeout_s",
-    "attempt_timeout": "attempt_timeout_s",
-    "deadline": "deadline_s",
-    "budget_usd": "budget_usd",
-    "budget_tokens": "budget_tokens",
-    "budget_calls": "budget_calls",
-}
-
-
-def source_of(inputs: InputFlags | None) -> str | None:
+def source_of(inputs: InputFlags) -> str | None:
     """The input that was named, by position or by ``-i``.
 
     Raises:
         ConfigError: Both were given and differ.
     """
-    if inputs is None:
-        return None
     if inputs.source and inputs.input_file and inputs.source != inputs.input_file:
         raise ConfigError(
             f"two inputs were given: {inputs.source} and {inputs.input_file}",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Argument, Option
+from typer import Argument
 
 from fanwise.cli.display import say
-from fanwise.cli.flags import HomeFlags, LimitFlags, ProgressFlags
+from fanwise.cli.flags import AgainFlags
 from fanwise.cli.homes import find_run, holder_of, home_of, newest_unfinished
 from fanwise.cli.options import STDIN, restored
 from fanwise.cli.runs import RunArgument
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from fanwise.journal.home import Home
     from fanwise.records import RunRecord
 
-AcceptFlag = Annotated[
-    bool,
-    Option("--accept-changes", help="Go on although most items no longer match what was done."),
-]
-
 
 def resume(
     *,
@@ -34,10 +29,7 @@ def resume(
             metavar="ID", help="A run's id or its beginning; the newest unfinished by default."
         ),
     ] = None,
-    accept_changes: AcceptFlag = False,
-    limits: LimitFlags,
-    progress: ProgressFlags,
-    home: HomeFlags,
+    again: AgainFlags,
 ) -> int:
     """Go on with a run that was interrupted.
 
@@ -45,7 +37,7 @@ def resume(
     out. The run's own options hold, but limits given now replace them. Calls in flight at a crash
     have an unknown outcome and are sent again; the report lists them.
     """
-    with home_of(home) as place:
+    with home_of(again.home) as place:
         record = newest_unfinished(place) if run is None else find_run(place, run)
         if record.status == "finished":
             raise StateError(
@@ -53,30 +45,19 @@ def resume(
                 hint=f"`fanwise retry {record.run_id}` sends its failed items again",
             )
         _check_free(place, record)
-    return _again(
-        record, limits=limits, progress=progress, home=home, accept_changes=accept_changes
-    )
+    return _go_on(record, again)
 
 
-def retry(
-    *,
-    run: RunArgument = "latest",
-    accept_changes: AcceptFlag = False,
-    limits: LimitFlags,
-    progress: ProgressFlags,
-    home: HomeFlags,
-) -> int:
+def retry(*, run: RunArgument = "latest", again: AgainFlags) -> int:
     """Send the failed items of a run again.
 
     Opens a finished run once more: its failed items go out, all others are read from the journal,
     and the output is made whole. Limits given now replace the run's own.
     """
-    with home_of(home) as place:
+    with home_of(again.home) as place:
         record = find_run(place, run)
         _check_free(place, record)
-    return _again(
-        record, limits=limits, progress=progress, home=home, accept_changes=accept_changes
-    )
+    return _go_on(record, again)
 
 
 def _check_free(place: Home, record: RunRecord) -> None:
@@ -88,19 +69,10 @@ def _check_free(place: Home, record: RunRecord) -> None:
         )
 
 
-def _again(
-    record: RunRecord,
-    *,
-    limits: LimitFlags,
-    progress: ProgressFlags,
-    home: HomeFlags,
-    accept_changes: bool,
-) -> int:
+def _go_on(record: RunRecord, again: AgainFlags) -> int:
     go_on = _command(record)
     stored = record.spec.options
-    options = restored(
-        stored, home=home, limits=limits, progress=progress, accept_changes=accept_changes
-    )
+    options = restored(stored, again)
     if options.source == STDIN and sys.stdin.isatty():
         raise ConfigError(
             f"run {record.run_id} read its rows from standard input",

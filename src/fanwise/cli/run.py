@@ -12,15 +12,7 @@ from typer import Option
 
 from fanwise.cli.display import plural, put_facts, put_json, say
 from fanwise.cli.failures import ExitCode
-from fanwise.cli.flags import (
-    HomeFlags,
-    InputFlags,
-    LimitFlags,
-    ModelFlags,
-    OutputFlags,
-    ProgressFlags,
-    RunFlags,
-)
+from fanwise.cli.flags import WorkFlags
 from fanwise.cli.options import STDIN, RunOptions, read_options
 from fanwise.cli.stdin import open_stdin
 from fanwise.errors import ConfigError
@@ -83,46 +75,18 @@ class Ask:
     files: Sequence[str] = ()
 
 
-def run(
-    *,
-    inputs: InputFlags,
-    prompts: PromptFlags,
-    models: ModelFlags,
-    limits: LimitFlags,
-    output: OutputFlags,
-    run_flags: RunFlags,
-    progress: ProgressFlags,
-    home: HomeFlags,
-) -> int:
+def run(*, prompts: PromptFlags, work: WorkFlags) -> int:
     """Send every row of a table to one or more models.
 
     INPUT is JSONL, CSV or Parquet; an id column names its rows. OpenAI Batch lines are sent as they
     are and need no prompt. One line of JSON an item, failures included, goes to standard output or
     to -o. Ctrl-C stops so that fanwise resume goes on; the same command typed again goes on too.
     """
-    options = read_options(
-        home=home,
-        inputs=inputs,
-        models=models,
-        limits=limits,
-        output=output,
-        run=run_flags,
-        progress=progress,
-    )
+    options = read_options(work)
     return carry_on(options, read_ask(prompts, options), resume=None)
 
 
-def plan(
-    *,
-    inputs: InputFlags,
-    prompts: PromptFlags,
-    models: ModelFlags,
-    limits: LimitFlags,
-    output: OutputFlags,
-    run_flags: RunFlags,
-    progress: ProgressFlags,
-    home: HomeFlags,
-) -> int:
+def plan(*, prompts: PromptFlags, work: WorkFlags) -> int:
     """Estimate tokens and cost of a run; sends nothing.
 
     Takes the arguments of fanwise run. The input is read through, so that what is wrong with it is
@@ -131,17 +95,9 @@ def plan(
     from fanwise.cli.loop import run_loop
     from fanwise.pipelines.prompts.execute import plan as planned
 
-    options = read_options(
-        home=home,
-        inputs=inputs,
-        models=models,
-        limits=limits,
-        output=output,
-        run=run_flags,
-        progress=progress,
-    )
+    options = read_options(work)
     found = run_loop(planned(job_of(options, read_ask(prompts, options))))
-    if home.json:
+    if options.json:
         put_json(asdict(found))
     else:
         _put_plan(found)

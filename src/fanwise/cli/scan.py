@@ -12,19 +12,11 @@ from typer import Option
 
 from fanwise.cli.display import at, plural, put_json, put_table, say, to_json
 from fanwise.cli.failures import ExitCode
-from fanwise.cli.flags import (
-    HomeFlags,
-    InputFlags,
-    LimitFlags,
-    ModelFlags,
-    OutputFlags,
-    ProgressFlags,
-    RunFlags,
-)
+from fanwise.cli.flags import HomeFlags, WorkFlags
 from fanwise.cli.homes import home_of, reading
 from fanwise.cli.options import STDIN, RunOptions, read_options
 from fanwise.documents.sources import existing
-from fanwise.errors import BudgetExhausted, ConfigError
+from fanwise.errors import ConfigError
 
 if TYPE_CHECKING:
     from fanwise.cli.shipments import ShipmentFile
@@ -59,7 +51,6 @@ class ScanFlags:
 
 def scan(
     *,
-    inputs: InputFlags,
     flags: ScanFlags,
     sample: Annotated[
         bool, Option("--sample", help="Scan the bundled sample mailbox, and score the result.")
@@ -67,12 +58,7 @@ def scan(
     dead_letters: Annotated[
         bool, Option("--dead-letters", help="List conversations that failed; scans nothing.")
     ] = False,
-    models: ModelFlags,
-    limits: LimitFlags,
-    output: OutputFlags,
-    run_flags: RunFlags,
-    progress: ProgressFlags,
-    home: HomeFlags,
+    work: WorkFlags,
 ) -> int:
     """Find shipment tracking numbers in mail.
 
@@ -82,16 +68,8 @@ def scan(
     message has come since; those that fail are tried again by the next scan.
     """
     if dead_letters:
-        return _list_dead_letters(home)
-    options = read_options(
-        home=home,
-        inputs=inputs,
-        models=models,
-        limits=limits,
-        output=output,
-        run=run_flags,
-        progress=progress,
-    )
+        return _list_dead_letters(work.home)
+    options = read_options(work)
     if sample:
         options, flags = _sampled(options, flags)
     return carry_on(checked(options), flags, resume=None)
@@ -215,22 +193,18 @@ class _Work:
 
         options = session.options
         assert options.source is not None
-        try:
-            self.summary = await scan_mail(
-                options.source,
-                model=options.models[0],
-                home=session.home,
-                open_run=session.open_run,
-                force=self._flags.force,
-                dry_run=self._flags.dry_run,
-                after=self._flags.after,
-                limit=options.limit,
-                parameters=parameters_and_profile(options)[0],
-                on_outcome=self._landed,
-            )
-        except BudgetExhausted:
-            self._write_whole()
-            raise
+        self.summary = await scan_mail(
+            options.source,
+            model=options.models[0],
+            home=session.home,
+            open_run=session.open_run,
+            force=self._flags.force,
+            dry_run=self._flags.dry_run,
+            after=self._flags.after,
+            limit=options.limit,
+            parameters=parameters_and_profile(options)[0],
+            on_outcome=self._landed,
+        )
         self._write_whole()
 
     def _landed(self, outcome: Outcome) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fanwise.cli.display import put_json, say
 from fanwise.cli.failures import ExitCode
-from fanwise.cli.flags import HomeFlags, ProgressFlags
+from fanwise.cli.flags import HomeFlags, ProgressFlags, WorkFlags
 from fanwise.cli.homes import find_run, home_of, reading, status_of
 from fanwise.cli.options import read_options
 from fanwise.cli.runs import RunArgument
@@ -40,7 +40,7 @@ def watch(*, run: RunArgument = "latest", home: HomeFlags, progress: ProgressFla
     from fanwise.progress.report import summary_json
     from fanwise.progress.terminal import print_report
 
-    quiet = read_options(home=home, progress=progress).quiet
+    quiet = read_options(WorkFlags(home=home, progress=progress)).quiet
     with home_of(home) as place:
         record = find_run(place, run)
         try:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from fanwise.engine.course import Course, Sent, complaining, kept, key_hint, place
 from fanwise.engine.identity import jsonable
 from fanwise.engine.keyring import hopeless, refuses_key, with_key
-from fanwise.engine.spending import NOTHING_USED
 from fanwise.errors import (
     CallError,
     FanwiseError,
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
     import random
 
     from fanwise.clock import Clock
-    from fanwise.engine.admission import Admission
     from fanwise.engine.work import Call
     from fanwise.journal.memory import Journal
     from fanwise.limits.limiter import Permit
@@ -69,7 +67,7 @@ class Attempts:
         journal: Where intents and outcomes go.
         retry: The policy.
         timeouts: Deadlines of one attempt.
-        admission: What stands before every send.
+        total_s: Deadline of a call in seconds from its first send, retries and waits included.
         prices: What tokens cost.
         progress: Who is told.
         clock: Time.
@@ -83,7 +81,7 @@ class Attempts:
         journal: Journal,
         retry: Retry,
         timeouts: Timeouts,
-        admission: Admission,
+        total_s: float,
         prices: Prices,
         progress: Progress,
         clock: Clock,
@@ -93,7 +91,7 @@ class Attempts:
         self._journal = journal
         self._retry = retry
         self._timeouts = timeouts
-        self._admission = admission
+        self._total_s = total_s
         self._prices = prices
         self._progress = progress
         self._clock = clock
@@ -134,12 +132,7 @@ class Attempts:
         self._progress.call_started(model)
         try:
             while True:
-                try:
-                    permit = await self._admission.permit(call, course)
-                except BaseException as error:
-                    if course.intended:
-                        await self._leave(call, course, error)
-                    raise
+                permit = await self._permit(call, course)
                 await self._intend(call, course, permit)
                 reply = await self._send(call, course, permit)
                 if isinstance(reply, Response):
@@ -154,6 +147,26 @@ class Attempts:
                 self._progress.call_left(model)
 
     # before the send
+
+    async def _permit(self, call: Call, course: Course) -> Permit:
+        deadline = None if math.isinf(course.deadline) else course.deadline
+        try:
+            permit = await call.target.pool.limiter.acquire(
+                call.target.cost(call.request), deadline=deadline
+            )
+        except PermitTimeout as error:
+            if course.intended:
+                await self._settle(call, course, "failed", error=error)
+            raise
+        course.waited_s += permit.queued_s
+        if call.target.pool.dead is not None:
+            permit.settle(_CANCELLED, sent=False)
+            if course.intended:
+                await self._settle(call, course, "failed", error=call.target.pool.dead)
+            raise call.target.pool.dead
+        if not course.intended and not math.isinf(self._total_s):
+            course.deadline = self._clock.monotonic() + self._total_s
+        return permit
 
     async def _intend(self, call: Call, course: Course, permit: Permit) -> None:
         if course.intended:
@@ -171,7 +184,7 @@ class Attempts:
                 )
             )
         except BaseException:
-            self._admission.unsent(call, course, permit)
+            permit.settle(_CANCELLED, sent=False)
             raise
         course.intended = True
 
@@ -189,7 +202,6 @@ class Attempts:
             )
         except asyncio.CancelledError:
             permit.settle(_CANCELLED)
-            self._admission.ended(call, course, usage=None)
             self._note(call, course, _CANCELLED, Sent(permit, sent_at, None))
             with contextlib.suppress(FanwiseError, TimeoutError):
                 async with asyncio.timeout(_CLEAN_UP_S):
@@ -197,7 +209,6 @@ class Attempts:
             raise
         except BaseException:
             permit.settle(_CANCELLED)
-            self._admission.ended(call, course, usage=None)
             raise
         served = isinstance(reply, Response)
         target, wall_s = call.target, clock.wall()
@@ -209,7 +220,6 @@ class Attempts:
             usage = counted = NO_USAGE
         stated = target.heard(reply, wall_s=wall_s)
         permit.settle(verdict, usage=counted, headers=reply.headers, stated=stated)
-        self._admission.ended(call, course, usage=usage if served else NOTHING_USED)
         self._note(call, course, verdict, Sent(permit, sent_at, reply.status))
         if served:
             course.usage = course.usage + usage
@@ -325,22 +335,16 @@ class Attempts:
             raise error
         try:
             await self._pause(decision.wait_s)
-        except BaseException as error:
-            await self._leave(call, course, error)
-            raise
-        course.backoff_s = self._clock.monotonic() - now
-        course.waited_s += course.backoff_s
-
-    async def _leave(self, call: Call, course: Course, error: BaseException) -> None:
-        """Settles a call that has been sent and is given up while it waits to be sent again."""
-        if isinstance(error, PermitTimeout | CallError):
-            await self._settle(call, course, "failed", error=error)
-        elif isinstance(error, FanwiseError):
+        except FanwiseError:
             await self._settle(call, course, "cancelled")
-        else:
+            raise
+        except asyncio.CancelledError:
             with contextlib.suppress(FanwiseError, TimeoutError):
                 async with asyncio.timeout(_CLEAN_UP_S):
                     await self._settle(call, course, "cancelled")
+            raise
+        course.backoff_s = self._clock.monotonic() - now
+        course.waited_s += course.backoff_s
 
     async def _pause(self, wait_s: float) -> None:
         if self._refusal is not None:

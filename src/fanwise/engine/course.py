@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fanwise.limits.budget import NOTHING_SPENT, Amount
 from fanwise.models.providers import BY_NAME
 from fanwise.records import NO_USAGE, Attempt, Json, Message, Request, Response, Usage, Verdict
 
@@ -40,7 +39,6 @@ class Course:
     ended: bool = False
     tokens_shown: bool = False
     complaint: str = ""
-    reserved: Amount = NOTHING_SPENT
 
     def note(self, verdict: Verdict, sent: Sent, *, ended_at: float) -> None:
         """Adds an attempt that has ended."""

@@ -183,7 +183,7 @@ class _Client:
         self.done: asyncio.Future[None] = self._loop.create_future()
         speed = scenario.provider.speed
         self._works: Iterator[Work] = works(scenario.load, speed, seed=seed, client=number)
-        self._tasks: dict[asyncio.Task[None], None] = {}  # in order, for determinism
+        self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._fresh = 0  # requests that were never sent yet
@@ -227,19 +227,18 @@ class _Client:
             return
         self._fresh += 1
         task = self._loop.create_task(self._make(work))
-        self._tasks[task] = None
+        self._tasks.add(task)
         task.add_done_callback(self._ended)
 
     def _stop(self) -> None:
         """The time is up: whoever waits leaves, whatever is under way is still answered."""
         self._stopped = True
-        for task in self._tasks:
-            if task not in self._under_way:
-                task.cancel()
+        for task in self._tasks - self._under_way:
+            task.cancel()
         self._look_whether_done()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(task, None)
+        self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None and not self.done.done():
             self.done.set_exception(task.exception() or RuntimeError())
         if not self._stopped and self._closed:

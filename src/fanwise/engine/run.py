@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from fanwise.engine.idempotency import named
 from fanwise.engine.identity import Namer, jsonable
 from fanwise.engine.items import ItemFunction, ItemRunner
 from fanwise.engine.mapping import Map
 from fanwise.engine.recognition import Recognition
 from fanwise.engine.simulated import PROVIDER
 from fanwise.engine.sources import chunks_of
-from fanwise.engine.spending import stored
 from fanwise.engine.work import Call, Drained, ItemWork, OnDelta
 from fanwise.engine.workers import Crew, Item
-from fanwise.errors import BudgetExhausted, CallError, FanwiseError, JournalError, StateError
+from fanwise.errors import CallError, FanwiseError, JournalError, StateError
 from fanwise.models.identity import content_key
 from fanwise.models.schemas import Schemas
 from fanwise.records import CallRecord, ErrorInfo, Json, Request
@@ -30,11 +29,9 @@ if TYPE_CHECKING:
     from fanwise.engine.graph.result import GraphResult
     from fanwise.engine.pools import Pools
     from fanwise.engine.simulated import Simulated
-    from fanwise.engine.spending import Spending
     from fanwise.journal.home import Home
     from fanwise.journal.memory import Journal
     from fanwise.journal.memory_home import MemoryHome
-    from fanwise.limits.budget import Budget
     from fanwise.limits.settings import Limits
     from fanwise.models.rules import Rules
     from fanwise.progress.live import Progress, Snapshot
@@ -42,6 +39,7 @@ if TYPE_CHECKING:
 
 _RECALL = 500  # items looked up at once when a run is resumed
 _READ_AHEAD = 64  # items read at once in a new run
+_LONGEST_KEY = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +52,6 @@ class Parts:
     pools: Pools
     simulated: Simulated
     attempts: Attempts
-    spending: Spending
     caller: Caller
     recognition: Recognition
     progress: Progress
@@ -195,9 +192,7 @@ class Run:
 
     def _opened(self, crew: Crew) -> Callable[[], None]:
         if self._draining or self._cancelled:
-            raise self._parts.spending.exhausted or StateError(
-                "the run takes no further work", hint="resume it to go on"
-            )
+            raise StateError("the run takes no further work", hint="resume it to go on")
         self._crews.append(crew)
         no_more_room = self._parts.pools.on_room(crew.kick)
 
@@ -256,14 +251,13 @@ class Run:
             if request.model.startswith(PROVIDER):
                 await self._parts.simulated.ready_for(request, rules)
             target = self._parts.pools.target(request.model, rules=rules)
-            self._parts.spending.check(request.model)
         except FanwiseError as error:
             self._fatal = error
             raise
         key = content_key(request, origin=target.endpoint.origin)
         return Call(
             work=work,
-            request=named(request, f"fanwise-{self.run_id}-{work.item_id}-{key}-{sample}"),
+            request=_named(request, f"fanwise-{self.run_id}-{work.item_id}-{key}-{sample}"),
             target=target,
             content_key=key,
             sample=sample,
@@ -293,9 +287,8 @@ class Run:
         """Says at once whether a model can be called by this run.
 
         Raises:
-            ConfigError: Unknown name, missing key, or unknown price under a budget of money.
+            ConfigError: Unknown name or missing key, as :meth:`Context.call` would raise it.
         """
-        self._parts.spending.check(model)
         if not model.startswith(("sim/", "sim:", "builtin/", "builtin:")):
             self._parts.pools.target(model)
 
@@ -328,14 +321,6 @@ class Run:
             crew.stop()
         self._parts.pools.refuse_all(error)
         self._parts.attempts.refuse_all(error)
-        self._parts.spending.refuse_all(error)
-
-    def budget_reached(self, error: BudgetExhausted) -> None:
-        """No further call is sent; the maps raise this once what is in flight has ended."""
-        for crew in self._crews:
-            crew.verdict = error
-        self._stop(Drained(error.message, hint=error.hint))
-        self._draining = True
 
     def journal_failed(self, error: JournalError) -> None:
         """The journal cannot be written any more: admission stops."""
@@ -348,15 +333,6 @@ class Run:
         given = limits.concurrency
         at_once = list(given) if isinstance(given, tuple) else given
         await self.journal.control("limits.changed", {"concurrency": at_once})
-
-    async def set_budget(self, budget: Budget) -> None:
-        """Puts another budget into force at once; what was spent stays spent.
-
-        Raises:
-            StateError: The old one was used up, and the run is ending.
-        """
-        self._parts.spending.change(budget)
-        await self.journal.control("budget.set", stored(budget))
 
     def pause(self) -> None:
         """Sends nothing more until :meth:`resume`; what is in flight ends and is kept."""
@@ -372,12 +348,7 @@ class Run:
         """The run at this instant, for display."""
         pools = self._parts.pools
         waiting = sum(pools.waiting_by_cause().values()) + self._parts.attempts.backing_off
-        return replace(
-            self.progress.snapshot(),
-            in_flight=pools.in_flight,
-            waiting=waiting + self._parts.spending.waiting,
-            budgets=self._parts.spending.use(),
-        )
+        return replace(self.progress.snapshot(), in_flight=pools.in_flight, waiting=waiting)
 
     async def report(self) -> Report:
         """The performance report as of the last durable commit.
@@ -388,3 +359,24 @@ class Run:
         from fanwise.engine.reporting import report_of
 
         return await report_of(self._parts.home, self.journal)
+
+
+def _named(request: Request, name: str) -> Request:
+    """The request with its idempotency key; written out, since every call comes through here."""
+    return Request(
+        model=request.model,
+        messages=request.messages,
+        parameters=request.parameters,
+        schema=request.schema,
+        endpoint=request.endpoint,
+        body=request.body,
+        version=request.version,
+        idempotency_key=header_safe(name),
+    )
+
+
+def header_safe(text: str) -> str:
+    """An idempotency key that fits a header: long or unprintable ones become a hash."""
+    if len(text) <= _LONGEST_KEY and text.isascii() and text.isprintable():
+        return text
+    return "fanwise-" + hashlib.blake2b(text.encode(), digest_size=24).hexdigest()

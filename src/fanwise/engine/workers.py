@@ -78,7 +78,6 @@ class Crew:
         self._source_ended = False
         self.source_waiting = False
         self.error: BaseException | None = None
-        self.verdict: Exception | None = None  # what its map raises at its end
         self.taken = 0
         self._handled = 0
 
@@ -94,8 +93,6 @@ class Crew:
     def stop(self) -> None:
         """Takes no further item; what has been started goes on."""
         self._stopping = True
-        if self._backlog:
-            self._source_ended = False  # what is dropped here was never handled
         self._backlog.clear()
         self._wake_pump()
         self._release_idle()

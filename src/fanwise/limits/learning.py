@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from fanwise.records import Usage
 
 _LOOK_S: Final = 0.1
-_REQUESTS_A_LOOK: Final = 4.0
+_REQUESTS_A_LOOK: Final = 8.0
 _RATE_BOUND: Final = 0.8  # share of what a rate would have let through from which it is what binds
 _BURST_S: Final = 0.03
 _RECENT_S: Final = 15.0
+_RECENT_REQUESTS: Final = 30.0
 _SMOOTHING: Final = 0.05
 _STALLS: Final = 2  # rounds in a row in which more at once brought nothing
 _PLAIN: Final = 2.0  # so many times as much in flight: then one round says it
@@ -261,6 +262,7 @@ class Learner:
                 span_s=seen.span_s + one.span_s,
                 closed_s=seen.closed_s + one.closed_s,
                 refusals=seen.refusals + 1,
+                uneven=seen.uneven or one.rose,
             )
             if seen.enough:
                 break
@@ -293,12 +295,14 @@ class Learner:
             self._set_rate(rate.grown(self.rate, elapsed_s=elapsed_s), now=now)
 
     def _recent_per_s(self, permit: Permit) -> float:
-        """Requests a second sent in the last 15 s before this one."""
+        """Requests a second sent shortly before this one."""
         if not self._recent:
             return 0.0
+        per_s = self.rate.per_s
+        most_s = min(_RECENT_S, max(1.5, _RECENT_REQUESTS / per_s)) if per_s < math.inf else 2.0
         for at, granted in self._recent:
             span_s = permit.granted_at - at
-            if span_s <= _RECENT_S:
+            if span_s <= most_s:
                 return (permit.number - granted) / span_s if span_s >= 1.0 else 0.0
         return 0.0
 

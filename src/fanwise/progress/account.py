@@ -17,7 +17,6 @@ CAUSES: tuple[Cause, ...] = (
     "tokens",
     "concurrency",
     "retry wait",
-    "budget",
     "paused",
     "source",
     "cpu",

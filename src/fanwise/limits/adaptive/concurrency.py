@@ -20,11 +20,14 @@ BINDING = 0.8  # share of the limit in flight from which it is what binds
 _CUT = 0.85
 _SMALL_CUT = 0.95
 _ROW = 2
+_LEAST_MARGIN = 0.01
+_MOST_MARGIN = 0.12
 _ROOM = 1.25  # above the width at which more stopped to bring more
 _PLATEAU_S = 60.0
 _REGAINED = 0.95
 _ISOLATED = 2.0  # limits' worth of answers since the refusal before
 _HOLD_ANSWERS = 200.0
+_HOLD_ROUNDS = 0
 _SHORTEST_HOLD_S = 1.0
 _LONGEST_HOLD_S = 30.0
 _FIRST_STEP = 0.02
@@ -45,6 +48,7 @@ class Window:
             doubles up to nearly the peak, ``probe`` looks for more by steps that double each round.
         step: By how much a round of answers raises it.
         until: The instant at which time alone may raise it, or end a hold.
+        level: What was in flight at the last refusal.
         row: Epochs refused in a row, with hardly an answer between them.
         margin: The share of what was seen to be taken that is left alone.
     """
@@ -56,6 +60,7 @@ class Window:
     step: float = 0.0
     until: float = math.inf
     row: int = 0
+    level: float = 0.0
     margin: float = 0.02
 
     @property
@@ -85,13 +90,17 @@ def refused(window: Window, *, others: int, answered: int, latency_s: float, now
     row = window.row + 1
     if answered >= _ISOLATED * max(seen, window.peak if window.phase == "hold" else 0.0):
         row = 0
-        margin = min(0.15, margin * 1.25) if answered < 70 else max(0.01, margin * 0.9)
+        margin = _margin(window, seen)
         limit = peak = seen * (1.0 - margin)
     else:
         limit = seen * (_SMALL_CUT if row < _ROW else _CUT)
     limit = max(window.bounds.least, min(limit, window.bounds.most))
     per_s = limit / max(latency_s, 1e-3)
-    hold_s = 2 * latency_s if limit < peak * _REGAINED else _HOLD_ANSWERS / per_s
+    hold_s = (
+        2 * latency_s
+        if limit < peak * _REGAINED
+        else max(_HOLD_ANSWERS / per_s, _HOLD_ROUNDS * latency_s)
+    )
     hold_s = min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, 2 * latency_s, hold_s))
     return replace(
         window,
@@ -102,7 +111,14 @@ def refused(window: Window, *, others: int, answered: int, latency_s: float, now
         until=now + hold_s,
         row=row,
         margin=margin,
+        level=seen,
     )
+
+
+def _margin(window: Window, seen: float) -> float:
+    """Refused at another level each time: others use the provider too, and more room is left."""
+    apart = abs(seen - window.level) / max(seen, window.level) if window.level else 0.0
+    return min(_MOST_MARGIN, max(_LEAST_MARGIN, 0.5 * window.margin + 2.0 * apart))
 
 
 def stepped_back(window: Window, width: float, *, now: float) -> Window:

@@ -22,8 +22,8 @@ _FIRST_CUT = 0.7  # what came before the first refusal was a burst in part
 _DOUBLING_S = 1.0
 _CUBIC = 0.2
 _SLOWEST_S = 30.0
-_FASTEST_S = 4.0
-_PROBE_EVERY = 250.0  # requests between two probes
+_FASTEST_S = 3.0
+_PROBE_EVERY = 200.0
 _NEW_GROUND = 1.1
 _SLOWEST_PER_S = 1 / 120
 
@@ -38,8 +38,9 @@ class Evidence:
             refusal where there was none before.
         closed_s: Seconds of these in which the gate was closed.
         refusals: Into how many parts refusals divide it, at least 1.
-        recent_per_s: Requests a second admitted lately (at most 15 s); 0 where that is unknown.
+        recent_per_s: Requests a second admitted lately; 0 where that is unknown.
         anchored: Whether the span began with a refusal too.
+        uneven: Whether a part of it rose (see :attr:`rose`).
     """
 
     admitted: int
@@ -48,6 +49,15 @@ class Evidence:
     refusals: int = 1
     recent_per_s: float = 0.0
     anchored: bool = True
+    uneven: bool = False
+
+    @property
+    def rose(self) -> bool:
+        """Whether far more was taken at its end than on average.
+
+        Then a bucket ran over before, or a large one was used up: the average is but a lower bound.
+        """
+        return self.uneven or self.recent_per_s * self.span_s > self.admitted * _AGREE
 
     @property
     def enough(self) -> bool:
@@ -97,18 +107,24 @@ def refused(rate: Rate, evidence: Evidence) -> Rate:
     low = seen.admitted / span_s
     cut = rate.per_s * _CUT
     if seen.enough and high <= low * _AGREE:
-        if seen.refusals == 1:
-            lately = max(low, min(seen.recent_per_s, rate.per_s))
-            if lately > low * _AGREE:  # it has risen meanwhile, or a large burst was used up
-                return _at(rate, math.sqrt(low * lately), sure=False)
-            return _at(replace(rate, margin=_margin(rate, seen)), lately, sure=True)
+        return _measured(rate, seen, low=low)
+    if seen.admitted >= _ENOUGH / 2:
+        return _at(rate, min(cut, math.sqrt(low * max(low, min(high, cut)))), sure=False)
+    return _at(rate, cut, sure=False)
+
+
+def _measured(rate: Rate, seen: Evidence, *, low: float) -> Rate:
+    """The rate where what was admitted a second is the provider's own rate, or close below it."""
+    cut = rate.per_s * _CUT
+    if seen.refusals > 1 and not seen.uneven:
         # Refused again at what was measured: it has fallen since, and the measurement is behind.
         behind = rate.per_s <= low * _CLOSE
         below = max(min(low, cut), low * _FLOOR) if behind else low
         return _at(rate, low, per_s=below * (1.0 - rate.margin), sure=True)
-    if seen.admitted >= _ENOUGH / 2:
-        return _at(rate, min(cut, math.sqrt(low * max(low, min(high, cut)))), sure=False)
-    return _at(rate, cut, sure=False)
+    lately = cut if seen.uneven else min(seen.recent_per_s, rate.per_s)
+    if seen.rose:
+        return _at(rate, math.sqrt(low * max(low, lately)), sure=False)
+    return _at(replace(rate, margin=_margin(rate, seen)), max(low, lately), sure=True)
 
 
 def _at(rate: Rate, measured: float, *, sure: bool, per_s: float | None = None) -> Rate:

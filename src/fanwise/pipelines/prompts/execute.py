@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from fanwise.documents.identity import Seen
-from fanwise.errors import BudgetExhausted, StateError
+from fanwise.errors import StateError
 from fanwise.pipelines.prompts.job import PromptItem, PromptsJob
 from fanwise.pipelines.prompts.lines import record_of
 from fanwise.pipelines.prompts.output import OutputFile, projected
@@ -97,7 +97,6 @@ async def execute(
 
     Raises:
         ConfigError: The job, the source or a model is wrong; nothing was spent on it.
-        BudgetExhausted: The run's budget is reached; the output holds what was answered.
         JournalUnavailable: Journal or output cannot be written; what was paid for is kept.
 
     Cancelling it keeps what is durable; the output then holds whole lines of that.
@@ -121,17 +120,13 @@ async def execute(
                 ordered=ordered,
                 total=total,
             )
-            try:
-                async with mapped as outcomes:
-                    async for outcome in outcomes:
-                        session.take(outcome)
-                        if on_outcome is not None:
-                            told = on_outcome(outcome)
-                            if told is not None:
-                                await told
-            except BudgetExhausted:
-                await session.end()
-                raise
+            async with mapped as outcomes:
+                async for outcome in outcomes:
+                    session.take(outcome)
+                    if on_outcome is not None:
+                        told = on_outcome(outcome)
+                        if told is not None:
+                            await told
             return await session.end()
         finally:
             session.close()
