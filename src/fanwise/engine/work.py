@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fanwise.errors import FanwiseError
 from fanwise.records import NO_USAGE, CallRecord, Delta, Json, Request, Response, Usage
-from fanwise.records.quick import quick
 
 if TYPE_CHECKING:
     from fanwise.engine.pools import Target
@@ -25,7 +24,6 @@ class Drained(FanwiseError):
     code = "drained"
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One call as the engine makes it."""

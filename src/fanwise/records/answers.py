@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fanwise.records.json import NOTHING, Json
-from fanwise.records.quick import quick
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens that a provider reported; ``None`` where it reported none."""
@@ -40,7 +38,6 @@ def _plus(left: int | None, right: int | None) -> int | None:
 NO_USAGE = Usage()
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """A served answer.

@@ -10,11 +10,9 @@ from typing import Literal
 from fanwise.errors import FanwiseError
 from fanwise.records.answers import NO_USAGE, Usage
 from fanwise.records.json import NOTHING, Json
-from fanwise.records.quick import quick
 from fanwise.records.verdicts import Cause, VerdictKind
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class CallKey:
     """A call's identity inside a run. ``content_key`` is 32 hexadecimal digits."""
@@ -24,7 +22,6 @@ class CallKey:
     sample: int = 0
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One send and its end. Instants are epoch seconds.
@@ -61,7 +58,6 @@ class ErrorInfo:
         return cls(kind="exception", message=f"{type(error).__name__}: {error}")
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallIntent:
     """Written before the first send of a call, so that a crash leaves a trace of it.
@@ -79,7 +75,6 @@ class CallIntent:
 CallState = Literal["sending", "served", "failed", "ambiguous", "cancelled"]
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
     """A call as the journal holds it; written by ``Journal.settle`` with its final state.
@@ -121,7 +116,6 @@ class CallRecord:
 ItemState = Literal["succeeded", "failed", "cancelled"]
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRecord:
     """An item's end as the journal holds it. One per item id; a later end replaces an earlier.

@@ -8,7 +8,6 @@ from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Generic
 
 from fanwise.records.answers import NO_USAGE, Usage
-from fanwise.records.quick import quick
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -21,7 +20,6 @@ else:
     T = TypeVar("T")
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome(Generic[T]):
     """How one item ended: a value, or the error that stands in its place.

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fanwise.records.json import NOTHING, Json
-from fanwise.records.quick import quick
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
@@ -48,7 +47,6 @@ class Schema:
     build: Callable[[Any], Any] | None = field(default=None, compare=False, repr=False)
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One question to one model, before any thought of limits or retries.

@@ -13,12 +13,10 @@ from typing import Literal, Protocol
 
 from fanwise.errors import ConfigError
 from fanwise.records import NOTHING, Timeouts
-from fanwise.records.quick import quick
 
 DEFAULT_TIMEOUTS = Timeouts()
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
     """One request.
@@ -40,7 +38,6 @@ class HttpRequest:
     timeouts: Timeouts = DEFAULT_TIMEOUTS
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpReply:
     """A whole answer, whatever its status. Redirects are answers too: they are not followed.
