@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections.abc import Awaitable
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from fanwise.engine.course import Course, Sent, complaining, kept, key_hint, place
+from fanwise.engine.course import Course, complaining, kept, key_hint, make_course, place
 from fanwise.engine.identity import jsonable
 from fanwise.engine.keyring import hopeless, refuses_key, with_key
 from fanwise.errors import (
@@ -29,7 +30,6 @@ from fanwise.models.structured import parse
 from fanwise.records import (
     NO_USAGE,
     CallIntent,
-    CallKey,
     CallRecord,
     CallState,
     Delta,
@@ -40,6 +40,7 @@ from fanwise.records import (
     Timeouts,
     Verdict,
 )
+from fanwise.records.quick import maker
 from fanwise.retry.classify import classify
 from fanwise.retry.errors_of import error_of
 from fanwise.retry.policy import GiveUp, Retry, decide
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from fanwise.models.prices import Prices
     from fanwise.progress.live import Progress
 
+_make_intent = maker(CallIntent)
+_make_record = maker(CallRecord)
 _CLEAN_UP_S = 1.0
 _FREE = Decimal(0)
 _SERVED = Verdict(kind="served")
@@ -122,7 +125,7 @@ class Attempts:
             asyncio.CancelledError: The caller left. A send under way was closed, and is listed as
                 ambiguous, since it may have been paid for.
         """
-        course = Course(started_at=self._clock.wall())
+        course = make_course(started_at=self._clock.wall())
         if self._refusal is not None:
             raise self._refusal
         call = with_key(call)
@@ -133,7 +136,8 @@ class Attempts:
         try:
             while True:
                 permit = await self._permit(call, course)
-                await self._intend(call, course, permit)
+                if not course.intended:
+                    await self._intend(call, course, permit)
                 reply = await self._send(call, course, permit)
                 if isinstance(reply, Response):
                     answer = await self._served(call, course, reply)
@@ -169,14 +173,10 @@ class Attempts:
         return permit
 
     async def _intend(self, call: Call, course: Course, permit: Permit) -> None:
-        if course.intended:
-            return
-        work = call.work
-        key = CallKey(work.item_id, call.content_key, call.sample)
         try:
             await self._journal.intend(
-                CallIntent(
-                    key=key,
+                _make_intent(
+                    key=call.key,
                     model=call.request.model,
                     started_at=course.started_at,
                     label=call.label,
@@ -189,8 +189,7 @@ class Attempts:
         course.intended = True
 
     async def _send(self, call: Call, course: Course, permit: Permit) -> Response | Failure:
-        work = call.work
-        work.sent = True
+        call.work.sent = True
         clock = self._clock
         number = len(course.attempts) + 1
         request = call.request if not course.complaint else complaining(call, course)
@@ -202,7 +201,7 @@ class Attempts:
             )
         except asyncio.CancelledError:
             permit.settle(_CANCELLED)
-            self._note(call, course, _CANCELLED, Sent(permit, sent_at, None))
+            self._note(course, _CANCELLED, permit, sent_at=sent_at, status=None)
             with contextlib.suppress(FanwiseError, TimeoutError):
                 async with asyncio.timeout(_CLEAN_UP_S):
                     await self._settle(call, course, "ambiguous")
@@ -220,7 +219,7 @@ class Attempts:
             usage = counted = NO_USAGE
         stated = target.heard(reply, wall_s=wall_s)
         permit.settle(verdict, usage=counted, headers=reply.headers, stated=stated)
-        self._note(call, course, verdict, Sent(permit, sent_at, reply.status))
+        self._note(course, verdict, permit, sent_at=sent_at, status=reply.status)
         if served:
             course.usage = course.usage + usage
             call.target.pool.last_success = clock.monotonic()
@@ -228,8 +227,17 @@ class Attempts:
             call.target.learn(call.request, usage)
         return reply
 
-    def _note(self, call: Call, course: Course, verdict: Verdict, sent: Sent) -> None:
-        course.note(verdict, sent, ended_at=self._clock.wall())
+    def _note(
+        self,
+        course: Course,
+        verdict: Verdict,
+        permit: Permit,
+        *,
+        sent_at: float,
+        status: int | None,
+    ) -> None:
+        now = self._clock.wall()
+        course.note(verdict, permit, started_at=sent_at, ended_at=now, status=status)
         if len(course.attempts) > 1:
             self._progress.retried()
         if verdict.kind in {"rate", "capacity"}:
@@ -362,7 +370,7 @@ class Attempts:
     def _in_time(self, course: Course) -> bool:
         return self._clock.monotonic() < course.deadline
 
-    async def _settle(
+    def _settle(
         self,
         call: Call,
         course: Course,
@@ -371,10 +379,11 @@ class Attempts:
         answer: Response | None = None,
         value: Json = None,
         error: FanwiseError | None = None,
-    ) -> None:
+    ) -> Awaitable[None]:
+        """Hands the call's end over to the journal; durable when what it returns is awaited."""
         served = bool(course.usage.input_tokens or course.usage.output_tokens)
-        record = CallRecord(
-            key=CallKey(call.work.item_id, call.content_key, call.sample),
+        record = _make_record(
+            key=call.key,
             state=state,
             model=call.request.model,
             label=call.label,
@@ -392,7 +401,7 @@ class Attempts:
         course.ended = True
         call.work.account(record)
         self._progress.call_finished(record)
-        await self._journal.settle(record)
+        return self._journal.settle(record)
 
 
 def _wake(pause: asyncio.Future[None]) -> None:

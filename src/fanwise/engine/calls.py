@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fanwise.engine.course import kept
 from fanwise.engine.identity import jsonable
 from fanwise.engine.work import Call, ItemWork, Reference, served_before
-from fanwise.records import CallKey, CallRecord, Response, Schema
+from fanwise.records import CallRecord, Response, Schema
 
 if TYPE_CHECKING:
     from fanwise.clock import Clock
@@ -62,7 +62,7 @@ class Caller:
     async def answer(self, call: Call) -> Response:
         """The answer to a call. Raises what :meth:`Attempts.make` raises."""
         work = call.work
-        reference: Reference = (call.content_key, call.sample)
+        reference: Reference = (call.key.content_key, call.key.sample)
         settled = work.settled.get(reference)
         if settled is not None:
             return settled
@@ -97,7 +97,7 @@ class Caller:
             response = await self._attempts.make(call)
         else:
             response, led = await self._flights.join(
-                (self._scope, *reference), lambda: self._attempts.make(call)
+                (self._scope, reference), self._attempts.make, call
             )
             if not led:
                 await self._settle_cached(call, _shared(call, response))
@@ -110,7 +110,7 @@ class Caller:
         now = self._clock.wall()
         record = replace(
             found,
-            key=CallKey(call.work.item_id, call.content_key, call.sample),
+            key=call.key,
             label=call.label,
             attempts=(),
             cost_usd=None,
@@ -128,7 +128,7 @@ class Caller:
 def _shared(call: Call, response: Response) -> CallRecord:
     """What a served call leaves for others to share."""
     return CallRecord(
-        key=CallKey(call.work.item_id, call.content_key, call.sample),
+        key=call.key,
         state="served",
         model=call.request.model,
         value=plain_value(response, call.request.schema),

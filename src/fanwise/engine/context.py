@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fanwise.engine.work import Call, Drained, ItemWork, OnDelta
+from fanwise.engine.simulated import PROVIDER
+from fanwise.engine.work import Drained, ItemWork, OnDelta, make_request
 from fanwise.errors import StateError
 from fanwise.models.rules import Rules
 from fanwise.records import (
@@ -15,7 +16,6 @@ from fanwise.records import (
     CallRecord,
     Json,
     Message,
-    Request,
     Response,
 )
 
@@ -136,7 +136,7 @@ class Context:
         run = self._run
         if sample < 0:
             raise StateError(f"sample is {sample}", hint="samples are numbered 0, 1, 2, …")
-        request = Request(
+        request = make_request(
             model=model,
             messages=as_messages(messages),
             parameters=parameters,
@@ -145,7 +145,9 @@ class Context:
             body=body,
             version=version,
         )
-        call: Call = await run.prepare(
+        if model.startswith(PROVIDER):
+            await run.ready_for(request, rules)
+        call = run.prepare(
             self._work,
             request,
             sample=sample,

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from fanwise.models.providers import BY_NAME
 from fanwise.records import NO_USAGE, Attempt, Json, Message, Request, Response, Usage, Verdict
+from fanwise.records.quick import maker
 
 if TYPE_CHECKING:
     from fanwise.engine.work import Call
     from fanwise.limits.limiter import Permit
 
 
-class Sent(NamedTuple):
-    """One send: under which permit, when (epoch seconds), and the status it brought."""
-
-    permit: Permit
-    at: float
-    status: int | None
+_make_attempt = maker(Attempt)
 
 
 @dataclass(slots=True)
@@ -40,23 +36,33 @@ class Course:
     tokens_shown: bool = False
     complaint: str = ""
 
-    def note(self, verdict: Verdict, sent: Sent, *, ended_at: float) -> None:
-        """Adds an attempt that has ended."""
-        permit = sent.permit
+    def note(
+        self,
+        verdict: Verdict,
+        permit: Permit,
+        *,
+        started_at: float,
+        ended_at: float,
+        status: int | None,
+    ) -> None:
+        """Adds an attempt that has ended; instants are epoch seconds."""
         self.attempts.append(
-            Attempt(
+            _make_attempt(
                 number=len(self.attempts) + 1,
                 verdict=verdict.kind,
                 queued_s=permit.queued_s + self.backoff_s,
                 cause=permit.cause if permit.queued_s >= self.backoff_s else "retry wait",
-                started_at=sent.at,
+                started_at=started_at,
                 ended_at=ended_at,
-                status=sent.status,
+                status=status,
                 retry_after_s=verdict.retry_after_s,
                 reason=verdict.reason,
             )
         )
         self.backoff_s = 0.0
+
+
+make_course = maker(Course)
 
 
 def place(call: Call, course: Course) -> dict[str, Any]:

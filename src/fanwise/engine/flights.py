@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
-from typing import Any
+from typing import Any, TypeVar
 
 from fanwise.records import Response
 
-Start = Callable[[], Coroutine[Any, Any, Response]]
+T = TypeVar("T")
 
 
 class _Flight:
     """A call under way and those who wait for it."""
 
-    __slots__ = ("ended", "key", "pilot", "start", "waiters", "waiting")
+    __slots__ = ("call", "ended", "key", "pilot", "start", "waiters", "waiting")
 
-    def __init__(self, key: Hashable, start: Start) -> None:
+    def __init__(
+        self, key: Hashable, start: Callable[[Any], Coroutine[Any, Any, Response]], call: Any
+    ) -> None:
         self.key = key
         self.start = start
+        self.call = call
         self.pilot: asyncio.Task[None] | None = None
         self.waiters: list[asyncio.Future[Response]] = []
         self.waiting = 0
@@ -45,12 +48,15 @@ class Flights:
     def __repr__(self) -> str:
         return f"<Flights: {len(self._open)} under way, {len(self._idle)} pilots idle>"
 
-    async def join(self, key: Hashable, start: Start) -> tuple[Response, bool]:
+    async def join(
+        self, key: Hashable, start: Callable[[T], Coroutine[Any, Any, Response]], call: T
+    ) -> tuple[Response, bool]:
         """Waits for the flight of this key, and starts it where there is none.
 
         Args:
             key: What makes two calls equal: scope, content key and sample.
             start: Makes the coroutine of the flight; called only where none is open.
+            call: What it is given.
 
         Returns:
             The answer, and whether this caller started the flight.
@@ -62,7 +68,7 @@ class Flights:
         flight = self._open.get(key)
         led = flight is None
         if flight is None:
-            flight = self._open[key] = _Flight(key, start)
+            flight = self._open[key] = _Flight(key, start, call)
             self._launch(flight)
         waiter: asyncio.Future[Response] = self._loop.create_future()
         flight.waiters.append(waiter)
@@ -104,31 +110,31 @@ class Flights:
         while True:
             flight.pilot = this
             if flight.waiting:
-                await self._fly(flight)
+                try:
+                    response = await flight.start(flight.call)
+                except BaseException as error:  # noqa: BLE001 - who waits raises it
+                    self._crash(flight, error)
+                else:
+                    self._end(flight)
+                    for waiter in flight.waiters:
+                        if not waiter.done():
+                            waiter.set_result(response)
             else:
                 self._end(flight)
             parked: asyncio.Future[_Flight] = self._loop.create_future()
             self._idle.append(parked)
             flight = await parked
 
-    async def _fly(self, flight: _Flight) -> None:
-        try:
-            response = await flight.start()
-        except asyncio.CancelledError:
-            self._end(flight)
+    def _crash(self, flight: _Flight, error: BaseException) -> None:
+        """What ended the flight is raised by everybody who waits; a cancellation by the pilot."""
+        self._end(flight)
+        if isinstance(error, asyncio.CancelledError):
             for waiter in flight.waiters:
                 waiter.cancel()
-            raise
-        except BaseException as error:  # noqa: BLE001 - it is raised by everybody who waits
-            self._end(flight)
-            for waiter in flight.waiters:
-                if not waiter.done():
-                    waiter.set_exception(error)
-        else:
-            self._end(flight)
-            for waiter in flight.waiters:
-                if not waiter.done():
-                    waiter.set_result(response)
+            raise error
+        for waiter in flight.waiters:
+            if not waiter.done():
+                waiter.set_exception(error)
 
     def _end(self, flight: _Flight) -> None:
         flight.ended = True

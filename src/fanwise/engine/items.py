@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from fanwise.engine.context import Context
 from fanwise.engine.identity import Namer, jsonable
 from fanwise.engine.recognition import Unrecognised
-from fanwise.engine.work import Drained, ItemWork
+from fanwise.engine.work import Drained, ItemWork, make_work
 from fanwise.engine.workers import Item
 from fanwise.errors import FanwiseError, JournalError
 from fanwise.journal.memory import Recalled
 from fanwise.records import ErrorInfo, ItemRecord, Json, Outcome
+from fanwise.records.quick import maker
 
 if TYPE_CHECKING:
     from fanwise.engine.run import Run
+
+_make_outcome = maker(Outcome)
+_make_record = maker(ItemRecord)
 
 ItemFunction: TypeAlias = Callable[[Context, Any], Awaitable[Any]]
 
@@ -53,7 +57,7 @@ class ItemRunner:
         """
         run = self._run
         recalled: Recalled | None = item.known
-        work = ItemWork(item.id, item.position, recalled, run.clock.wall())
+        work = make_work(item.id, item.position, recalled, run.clock.wall())
         if recalled is not None:
             work.known = {(c.key.content_key, c.key.sample): c for c in recalled.calls}
         run.progress.item_started()
@@ -63,13 +67,19 @@ class ItemRunner:
             if work.drained:
                 return None
             plain, error = self._plain(value, error)
-            await self._journal(work, item, plain, error)
+            record = self._record(work, item, plain, error)
+            before = recalled.state if recalled else None
+            if before == "succeeded" and error is None and not work.sent:
+                run.recognition.known(item.id)
+            else:
+                await run.journal.finish_item(record)
+            run.progress.item_finished(record, replaces=before)
             ended = True
         finally:
             run.recognition.ended(item.id)
             if not ended:
                 run.progress.item_left()
-        return Outcome(
+        return _make_outcome(
             item_id=item.id,
             ok=error is None,
             value=value if error is None else None,
@@ -108,16 +118,13 @@ class ItemRunner:
                 "answers of its calls are journalled and cost nothing a second time",
             )
 
-    async def _journal(
+    def _record(
         self, work: ItemWork, item: Item, value: Json, error: Exception | None
-    ) -> None:
-        run = self._run
-        state = "succeeded" if error is None else "failed"
-        before = work.recalled.state if work.recalled else None
-        record = ItemRecord(
+    ) -> ItemRecord:
+        return _make_record(
             item_id=item.id,
             position=item.position,
-            state=state,
+            state="succeeded" if error is None else "failed",
             input=self._namer.describe(item.value),
             value=value,
             error=ErrorInfo.of(error) if error else None,
@@ -128,12 +135,6 @@ class ItemRunner:
             queued_s=work.queued_s,
             service_s=work.service_s,
             started_at=work.started_at,
-            ended_at=run.clock.wall(),
+            ended_at=self._run.clock.wall(),
             cached=work.cached,
         )
-        known = before == "succeeded" and state == "succeeded" and not work.sent
-        if known:
-            run.recognition.known(item.id)
-        else:
-            await run.journal.finish_item(record)
-        run.progress.item_finished(record, replaces=before)

@@ -12,14 +12,14 @@ from fanwise.engine.identity import Namer, jsonable
 from fanwise.engine.items import ItemFunction, ItemRunner
 from fanwise.engine.mapping import Map
 from fanwise.engine.recognition import Recognition
-from fanwise.engine.simulated import PROVIDER
 from fanwise.engine.sources import chunks_of
-from fanwise.engine.work import Call, Drained, ItemWork, OnDelta
+from fanwise.engine.work import Call, Drained, ItemWork, OnDelta, make_call, make_request
 from fanwise.engine.workers import Crew, Item
 from fanwise.errors import CallError, FanwiseError, JournalError, StateError
 from fanwise.models.identity import content_key
 from fanwise.models.schemas import Schemas
-from fanwise.records import CallRecord, ErrorInfo, Json, Request
+from fanwise.records import CallKey, CallRecord, ErrorInfo, Json, Request
+from fanwise.records.quick import maker
 
 if TYPE_CHECKING:
     from fanwise.clock import Clock
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _RECALL = 500  # items looked up at once when a run is resumed
 _READ_AHEAD = 64  # items read at once in a new run
 _LONGEST_KEY = 200
+_make_key = maker(CallKey)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ class Run:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.journal = parts.journal
+        self._run_id = parts.journal.run.run_id
         self.clock = parts.clock
         self.caller = parts.caller
         self.progress = parts.progress
@@ -86,7 +88,7 @@ class Run:
     @property
     def run_id(self) -> str:
         """The run's id, as ``fanwise resume`` and ``fanwise show`` take it."""
-        return self.journal.run.run_id
+        return self._run_id
 
     @property
     def resumed(self) -> bool:
@@ -231,7 +233,19 @@ class Run:
 
     # calls
 
-    async def prepare(
+    async def ready_for(self, request: Request, rules: Rules | None) -> None:
+        """Waits until the simulated provider stands, where the request is for it.
+
+        Raises:
+            ConfigError: It can answer no such request; nothing was spent.
+        """
+        try:
+            await self._parts.simulated.ready_for(request, rules)
+        except FanwiseError as error:
+            self._fatal = error
+            raise
+
+    def prepare(
         self,
         work: ItemWork,
         request: Request,
@@ -248,19 +262,16 @@ class Run:
             ConfigError: No such model, no key, no rules; nothing was spent.
         """
         try:
-            if request.model.startswith(PROVIDER):
-                await self._parts.simulated.ready_for(request, rules)
             target = self._parts.pools.target(request.model, rules=rules)
         except FanwiseError as error:
             self._fatal = error
             raise
         key = content_key(request, origin=target.endpoint.origin)
-        return Call(
+        return make_call(
             work=work,
             request=_named(request, f"fanwise-{self.run_id}-{work.item_id}-{key}-{sample}"),
             target=target,
-            content_key=key,
-            sample=sample,
+            key=_make_key(work.item_id, key, sample),
             label=label,
             on_delta=on_delta,
             single_flight=single_flight,
@@ -363,7 +374,7 @@ class Run:
 
 def _named(request: Request, name: str) -> Request:
     """The request with its idempotency key; written out, since every call comes through here."""
-    return Request(
+    return make_request(
         model=request.model,
         messages=request.messages,
         parameters=request.parameters,

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fanwise.errors import FanwiseError
-from fanwise.records import NO_USAGE, CallRecord, Delta, Json, Request, Response, Usage
+from fanwise.records import NO_USAGE, CallKey, CallRecord, Delta, Json, Request, Response, Usage
+from fanwise.records.quick import maker
 
 if TYPE_CHECKING:
     from fanwise.engine.pools import Target
@@ -31,11 +32,14 @@ class Call:
     work: ItemWork
     request: Request
     target: Target
-    content_key: str
-    sample: int = 0
+    key: CallKey
     label: str = ""
     on_delta: OnDelta | None = None
     single_flight: bool = True
+
+
+make_call = maker(Call)
+make_request = maker(Request)
 
 
 @dataclass(slots=True)
@@ -78,6 +82,9 @@ class ItemWork:
         for attempt in record.attempts:
             self.queued_s += attempt.queued_s
             self.service_s += attempt.ended_at - attempt.started_at
+
+
+make_work = maker(ItemWork)
 
 
 def served_before(record: CallRecord, request: Request) -> Response:

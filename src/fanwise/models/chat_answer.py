@@ -10,6 +10,10 @@ import orjson
 from fanwise.models.http.transport import HttpReply
 from fanwise.models.refusals import error_in_answer, refused_by_status, unusable_answer
 from fanwise.records import NO_USAGE, Failure, Response, Usage
+from fanwise.records.quick import maker
+
+_make_response = maker(Response)
+_make_usage = maker(Usage)
 
 FILTERED = "the provider's content filter stopped the answer"
 
@@ -71,7 +75,7 @@ def _chat(
     finish_reason = text_of(choice.get("finish_reason")) or None
     if finish_reason == "content_filter" and refusal is None:
         refusal = FILTERED
-    return Response(
+    return _make_response(
         text=content,
         value=content,
         usage=usage_of(body.get("usage")),
@@ -148,7 +152,7 @@ def usage_of(usage: Any) -> Usage:
     if written is None and "completion_tokens" not in found and "output_tokens" not in found:
         # Embeddings write nothing: their total is their input.
         written = 0 if read is not None and found.get("total_tokens") == read else None
-    return Usage(
+    return _make_usage(
         input_tokens=count(read), output_tokens=count(written), cached_input_tokens=count(cached)
     )
 

@@ -14,7 +14,6 @@ import pytest
 from fanwise.records import Attempt, CallKey, CallRecord, Outcome, Request, Usage
 from fanwise.records.quick import maker
 
-
 ATTEMPT = {"number": 1, "verdict": "rate", "queued_s": 0.0, "started_at": 1.0, "ended_at": 2.0}
 
 

@@ -21,9 +21,11 @@ from fanwise.models.http.fast_socket import HangUpCheck, proves_unheard
 from fanwise.models.http.fast_stream import StreamBody
 from fanwise.models.http.transport import HttpReply
 from fanwise.records import Phase, Timeouts
+from fanwise.records.quick import maker
 
 # Requests up to this size are handed over at once, larger ones as the server reads them.
 UPLOAD_BYTES = 256 * 1024
+_make_reply = maker(HttpReply)
 _KEPT = re.compile(r"timeout=(\d+)")
 
 
@@ -309,7 +311,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _reply(self, body: bytes) -> HttpReply:
         first_byte_at = self._sent_at if self._first_byte_at is None else self._first_byte_at
-        return HttpReply(
+        return _make_reply(
             status=self._parser.status,
             headers=self._parser.headers,
             body=body,
