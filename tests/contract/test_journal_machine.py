@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import tempfile
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,9 @@ class JournalMachine(RuleBasedStateMachine):
     def make_place(self):
         raise NotImplementedError
 
-    def run_all(self, *coroutines):
+    def run_all(self, *starts):
         async def together():
-            return await asyncio.gather(*coroutines)
+            return await asyncio.gather(*[start() for start in starts])
 
         return self.loop.run_until_complete(together())
 
@@ -62,7 +63,9 @@ class JournalMachine(RuleBasedStateMachine):
     def intend(self, item_id, content, started_at):
         at = key(item_id, content)
         request = content.encode()
-        self.run_all(self.journal.intend(intent(at, started_at=started_at, request=request)))
+        self.run_all(
+            lambda: self.journal.intend(intent(at, started_at=started_at, request=request))
+        )
         self.requests[at.content_key] = request
         self._intended(at, started_at)
 
@@ -90,7 +93,7 @@ class JournalMachine(RuleBasedStateMachine):
             attempt(number, verdict=verdict) for number, verdict in enumerate(verdicts, 1)
         )
         record = call(at, attempts=attempts, **fields)
-        self.run_all(self.journal.settle(record))
+        self.run_all(lambda: self.journal.settle(record))
         old = self.calls.get(at)
         self.calls[at] = dataclasses.replace(record, resends=old.resends if old else 0)
 
@@ -107,7 +110,7 @@ class JournalMachine(RuleBasedStateMachine):
             item(item_id, state=state, cached=cached, position=place)
             for place, (item_id, state, cached) in enumerate(ends)
         ]
-        numbers = self.run_all(*[self.journal.finish_item(record) for record in records])
+        numbers = self.run_all(*[partial(self.journal.finish_item, record) for record in records])
         for record, number in zip(records, numbers, strict=True):
             self.events.append((f"item.{record.state}", record.item_id))
             assert number == len(self.events)
@@ -116,7 +119,7 @@ class JournalMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.is_open)
     @rule()
     def control(self):
-        (number,) = self.run_all(self.journal.control("note", {"n": len(self.events)}))
+        (number,) = self.run_all(lambda: self.journal.control("note", {"n": len(self.events)}))
         self.events.append(("note", ""))
         assert number == len(self.events)
 
@@ -129,7 +132,7 @@ class JournalMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.is_open)
     @rule()
     def close(self):
-        self.run_all(self.journal.close("interrupted"))
+        self.run_all(lambda: self.journal.close("interrupted"))
         self.is_open = False
 
     @precondition(lambda self: not self.is_open)
@@ -168,7 +171,7 @@ class JournalMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.is_open)
     @invariant()
     def recalls(self):
-        (known,) = self.run_all(self.journal.recall([*"abüdefgh", "nobody"]))
+        (known,) = self.run_all(lambda: self.journal.recall([*"abüdefgh", "nobody"]))
         for item_id, recalled in known.items():
             ended = self.items.get(item_id)
             assert recalled.state == (ended.state if ended else None)
@@ -178,7 +181,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     def teardown(self):
         if self.is_open:
-            self.run_all(self.journal.close("finished"))
+            self.run_all(lambda: self.journal.close("finished"))
         self.place.close()
         self.loop.close()
 

@@ -25,6 +25,7 @@ _MOST_KNOWN = 4096
 class Intend(NamedTuple):
     """A call is about to be sent."""
 
+    item_id: str
     key: CallKey
     intent: str
     request: bytes
@@ -33,6 +34,7 @@ class Intend(NamedTuple):
 class Settle(NamedTuple):
     """A call has ended."""
 
+    item_id: str
     call: CallRecord
     record: str
 
@@ -40,6 +42,7 @@ class Settle(NamedTuple):
 class Finish(NamedTuple):
     """An item has ended."""
 
+    item_id: str
     item: ItemRecord
     record: str
 
@@ -47,6 +50,7 @@ class Finish(NamedTuple):
 class Note(NamedTuple):
     """A control event."""
 
+    item_id = None
     kind: str
     at: float
     record: str
@@ -55,12 +59,14 @@ class Note(NamedTuple):
 class Account(NamedTuple):
     """The session's account of time."""
 
+    item_id = None
     document: str
 
 
 class Close(NamedTuple):
     """The session ends; nothing comes after it."""
 
+    item_id = None
     status: str
 
 
@@ -212,7 +218,7 @@ class Ledger:
         it must be thrown away.
         """
         rows = Rows()
-        names = dict.fromkeys(name for write in writes if (name := _name(write)) is not None)
+        names = dict.fromkeys([write.item_id for write in writes if write.item_id is not None])
         self._meet(names, rows, lookup)
         self._meet_requests(writes, lookup)
         results: list[Any] = []
@@ -262,7 +268,7 @@ class Ledger:
         recent = self.recent_items
         found = {name: recent[name] for name in strange if name in recent}
         older = [name for name in strange if name not in found] if found else strange
-        if older:
+        if older and self.indexed_items > self.base:
             found.update(lookup.items(older))
         for name in strange:
             number = found.get(name)
@@ -281,6 +287,9 @@ class Ledger:
                 by_number[end.item].end = end
 
     def _meet_requests(self, writes: Sequence[Write], lookup: Lookup) -> None:
+        if self.indexed_requests == self.base:
+            self._stored = frozenset()
+            return
         recent = self.recent_requests
         strange = {
             write.key.content_key for write in writes if isinstance(write, Intend) and write.request
@@ -369,14 +378,6 @@ class Ledger:
                 del self._known[name]
         while len(self._known) > _MOST_KNOWN:
             self._known.pop(next(iter(self._known)))
-
-
-def _name(write: Write) -> str | None:
-    if isinstance(write, Intend):
-        return write.key.item_id
-    if isinstance(write, Settle):
-        return write.call.key.item_id
-    return write.item.item_id if isinstance(write, Finish) else None
 
 
 def _load(key: CallKey, call: _Call) -> CallRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -39,7 +39,7 @@ class Recalled:
 class Journal(Protocol):
     """The one writer of one run.
 
-    Every method that writes returns after its commit is durable, and raises
+    What a method that writes returns is awaited until its commit is durable, and raises
     :class:`fanwise.errors.JournalUnavailable` where it cannot be: what was handed in is then not
     to be shown. A cancelled caller gives up waiting, never the write. Writes of one journal are
     committed in the order they were handed in.
@@ -71,7 +71,7 @@ class Journal(Protocol):
         """
         ...
 
-    async def intend(self, intent: CallIntent) -> None:
+    def intend(self, intent: CallIntent) -> Awaitable[None]:
         """A call is about to be sent.
 
         A call that exists is opened again as ``sending``: what was spent on it (attempts, usage,
@@ -79,14 +79,14 @@ class Journal(Protocol):
         """
         ...
 
-    async def settle(self, record: CallRecord) -> None:
+    def settle(self, record: CallRecord) -> Awaitable[None]:
         """A call has ended. Replaces what the intent wrote; a cached call has had none.
 
         ``record.resends`` is not looked at: the journal counts them itself.
         """
         ...
 
-    async def finish_item(self, record: ItemRecord) -> int:
+    def finish_item(self, record: ItemRecord) -> Awaitable[int]:
         """An item has ended; returns the number of its durable event. Replaces an earlier end."""
         ...
 

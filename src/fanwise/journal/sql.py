@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from fanwise.clock import Clock
-from fanwise.errors import JournalError, StateError
+from fanwise.errors import FanwiseError, JournalError, StateError
 from fanwise.journal import codec
 from fanwise.journal.committer import Committer
 from fanwise.journal.ledger import (
@@ -95,21 +95,36 @@ class SqlJournal:
     async def item(self, item_id: str) -> ItemRecord | None:
         return await self._read(lambda reader: reader.item(item_id))
 
-    async def intend(self, intent: CallIntent) -> None:
-        _check(intent.key)
-        write = Intend(intent.key, codec.dump_intent(intent), intent.request)
-        self._committer.raise_if_broken()
-        if self._writer.full:
-            await self._writer.room()
+    # The three that every call comes through hand over at once and return the writer's future.
+
+    def intend(self, intent: CallIntent) -> Awaitable[None]:
+        key = intent.key
+        try:
+            _check(key)
+            write = Intend(key.item_id, key, codec.dump_intent(intent), intent.request)
+            self._committer.raise_if_broken()
+            return self._when_room(write) if self._writer.full else self._submit(write)
+        except FanwiseError as error:
+            return _refused(error)
+
+    async def _when_room(self, write: Write) -> None:
+        await self._writer.room()
         await self._submit(write)
 
-    async def settle(self, record: CallRecord) -> None:
-        _check(record.key)
-        await self._submit(Settle(record, codec.dump_call(record)))
+    def settle(self, record: CallRecord) -> Awaitable[None]:
+        key = record.key
+        try:
+            _check(key)
+            return self._submit(Settle(key.item_id, record, codec.dump_call(record)))
+        except FanwiseError as error:
+            return _refused(error)
 
-    async def finish_item(self, record: ItemRecord) -> int:
-        _check_text(record.item_id)
-        return await self._submit(Finish(record, codec.dump_item(record)))
+    def finish_item(self, record: ItemRecord) -> Awaitable[int]:
+        try:
+            _check_text(record.item_id)
+            return self._submit(Finish(record.item_id, record, codec.dump_item(record)))
+        except FanwiseError as error:
+            return _refused(error)
 
     async def control(self, kind: str, data: Mapping[str, Json]) -> int:
         _check_text(kind)
@@ -158,6 +173,10 @@ class SqlJournal:
     def _close_reader(self) -> None:
         if self._reader is not None:
             self._reader.close()
+
+
+async def _refused(error: FanwiseError) -> Any:
+    raise error
 
 
 def _check(key: CallKey) -> None:
