@@ -13,7 +13,7 @@ from fanwise.models.http.fast_connect import Dialer
 from fanwise.models.http.fast_parser import Bounds
 from fanwise.models.http.fast_pool import Pool
 from fanwise.models.http.fast_protocol import UPLOAD_BYTES, Connection, StaleConnectionError
-from fanwise.models.http.fast_request import Target, request_head, target_of
+from fanwise.models.http.fast_request import HeadWriter, Target, target_of
 from fanwise.models.http.fast_socket import new_buffer, shared_buffer
 from fanwise.models.http.fast_stream import FastStream, StreamBody
 from fanwise.models.http.transport import HttpReply, HttpRequest, HttpStream, TransportStatistics
@@ -27,6 +27,7 @@ _MOST_ROUTES = 1024
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Route:
     target: Target
+    writer: HeadWriter
     pool: Pool
 
 
@@ -124,8 +125,8 @@ class FastTransport:
             self._check_usable(loop)
         route = self._routes.get(request.url) or self._route(request.url, loop)
         body, timeouts = request.body, request.timeouts
-        head = request_head(
-            route.target, method=request.method, headers=request.headers, body_bytes=len(body)
+        head = route.writer.head(
+            method=request.method, headers=request.headers, body_bytes=len(body)
         )
         started_at = loop.time()
         self._requests += 1
@@ -215,5 +216,5 @@ class FastTransport:
             self._pools[origin] = pool
         if len(self._routes) >= _MOST_ROUTES:
             self._routes.clear()
-        self._routes[url] = route = _Route(target=target, pool=pool)
+        self._routes[url] = route = _Route(target=target, writer=HeadWriter(target), pool=pool)
         return route

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
 from fanwise import __version__
@@ -18,6 +19,9 @@ _TOKENS = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+(?:\n[!#$%&'*+\-.^_`|~0-9a-z]+)*
 _FRAMING = frozenset(
     {"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"}
 )
+# Callers have a handful of sets of names; one that invents names fills no memory.
+_MOST_FRAMES = 64
+_Frame: TypeAlias = tuple[str, int]
 # Everything that may stand in a path or a query, so that only what may not is escaped.
 _URL_SAFE = "/?:@!$&'()*+,;=-._~%[]|"
 
@@ -84,48 +88,88 @@ def target_of(url: str) -> Target:
     )
 
 
+class HeadWriter:
+    """Writes request lines and headers for one target.
+
+    What depends on the headers' names alone is done once for each set of names.
+
+    Args:
+        target: Where the requests go.
+    """
+
+    __slots__ = ("_frames", "_target")
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._frames: dict[tuple[str, bool, tuple[str, ...]], _Frame] = {}
+
+    def head(self, *, method: str, headers: Mapping[str, str], body_bytes: int) -> bytes:
+        """The request line and the headers, with the empty line behind them.
+
+        Raises:
+            ConfigError: Where a name or a value cannot stand in a header, or would frame the
+                message.
+        """
+        sized = body_bytes > 0 or method != "GET"
+        names = (method, sized, tuple(headers))
+        frame = self._frames.get(names)
+        if frame is None:
+            frame = _frame(self._target, method=method, names=names[2], sized=sized)
+            if len(self._frames) >= _MOST_FRAMES:
+                self._frames.clear()
+            self._frames[names] = frame
+        template, breaks = frame
+        values = headers.values()
+        head = template % ((*values, body_bytes) if sized else tuple(values))
+        # One count over the whole head instead of a check of every value.
+        if head.count("\n") != breaks or head.count("\r") != breaks or "\0" in head:
+            raise _unsendable(headers)
+        try:
+            return head.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ConfigError(
+                "a header or the URL holds half a character",
+                hint="was it read in the wrong encoding?",
+            ) from None
+
+
 def request_head(
     target: Target, *, method: str, headers: Mapping[str, str], body_bytes: int
 ) -> bytes:
-    """The request line and the headers, with the empty line behind them.
+    """One head; see :meth:`HeadWriter.head`."""
+    return HeadWriter(target).head(method=method, headers=headers, body_bytes=body_bytes)
 
-    Raises:
-        ConfigError: Where a name or a value cannot stand in a header, or would frame the message.
-    """
+
+def _frame(target: Target, *, method: str, names: tuple[str, ...], sized: bool) -> _Frame:
+    """The head with gaps for the headers' values and the body's size, and its line breaks."""
     if method not in _METHODS:
         raise ConfigError(f"the method {method!r} is not served", hint="take GET or POST")
-    names = {name.lower() for name in headers}
-    if names and not _TOKENS.fullmatch("\n".join(names)):
+    known = {name.lower() for name in names}
+    if known and not _TOKENS.fullmatch("\n".join(known)):
         raise ConfigError(
             "a header name is empty or holds a character other than letters, digits and hyphens",
-            hint=f"the names are {sorted(names)}",
+            hint=f"the names are {sorted(known)}",
         )
-    if not names.isdisjoint(_FRAMING):
+    if not known.isdisjoint(_FRAMING):
         raise ConfigError(
-            f"the header {min(names & _FRAMING)!r} cannot be set: it frames the message",
+            f"the header {min(known & _FRAMING)!r} cannot be set: it frames the message",
             hint="leave it out",
         )
-    lines = [f"{method} {target.path} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    if "host" not in names:
-        lines.append(f"host: {target.authority}")
-    if "accept-encoding" not in names:
+    lines = [_literal(f"{method} {target.path} HTTP/1.1")]
+    lines += [f"{_literal(name)}: %s" for name in names]
+    if "host" not in known:
+        lines.append(_literal(f"host: {target.authority}"))
+    if "accept-encoding" not in known:
         lines.append("accept-encoding: gzip, deflate")
-    if "user-agent" not in names:
+    if "user-agent" not in known:
         lines.append(f"user-agent: fanwise/{__version__}")
-    if body_bytes or method != "GET":
-        lines.append(f"content-length: {body_bytes}")
-    breaks = len(lines) + 1
-    head = "\r\n".join([*lines, "", ""])
-    # One count over the whole head instead of a check of every value.
-    if head.count("\n") != breaks or head.count("\r") != breaks or "\0" in head:
-        raise _unsendable(headers)
-    try:
-        return head.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ConfigError(
-            "a header or the URL holds half a character", hint="was it read in the wrong encoding?"
-        ) from None
+    if sized:
+        lines.append("content-length: %d")
+    return "\r\n".join([*lines, "", ""]), len(lines) + 1
+
+
+def _literal(text: str) -> str:
+    return text.replace("%", "%%")
 
 
 def _unsendable(headers: Mapping[str, str]) -> ConfigError:
