@@ -171,6 +171,29 @@ def test_a_run_that_is_worked_on_cannot_be_taken_over(fanwise, start_fanwise, ta
     assert json.loads(fanwise("list", "--json").stdout)["runs"][0]["status"] == "cancelled"
 
 
+def test_the_same_command_beside_itself_is_refused_and_names_the_run(
+    fanwise, start_fanwise, table, tmp_path
+):
+    rows = table(50)
+    flags = ("-m", "sim/slow", *PROMPT, "--opt", "latency=1", "-j", "2")
+    process = start_fanwise("run", rows, *flags, "-o", "out.jsonl", "--run-id", "mine")
+    process.wait_for_lines(1)
+    second = fanwise("run", rows, *flags, "-o", "out.jsonl")
+    assert second.returncode == 5
+    assert "the same work is under way as mine" in second.stderr
+    assert str(process.pid) in second.stderr
+    assert len(json.loads(fanwise("list", "--json").stdout)["runs"]) == 1
+
+
+def test_an_empty_standard_input_leaves_nothing_to_go_on_with(fanwise):
+    done = fanwise("run", "-", "-m", "sim/instant", *PROMPT, stdin="")
+    assert done.returncode == 2
+    assert "holds no rows" in done.stderr
+    resumed = fanwise("resume")
+    assert resumed.returncode == 2
+    assert "is unfinished" in resumed.stderr
+
+
 # signals
 
 

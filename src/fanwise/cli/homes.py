@@ -108,23 +108,23 @@ _HOW = frozenset({"accept_changes", "ordered", *LIMITS.values()})
 
 
 def same_work(
-    runs: Iterable[RunRecord], *, command: str, stored: Mapping[str, Any]
+    runs: Iterable[RunRecord], *, command: str, stored: Mapping[str, Any], live: bool = False
 ) -> RunRecord | None:
     """The newest unfinished run of the very same work, whatever limits it had.
 
-    Whoever types a command again after a crash wants to go on, not to pay twice. A run that some
-    process works on is not meant.
+    Whoever types a command again after a crash wants to go on, not to pay twice.
 
     Args:
         runs: The runs of a journal, newest first.
         command: The command.
         stored: Its options as a run would keep them.
+        live: Whether one that some process works on is meant, or one that nobody works on.
     """
     from fanwise.journal.home import FINAL
 
     wanted = _what(stored)
     for run in runs:
-        unfinished = run.status not in FINAL and not run.live
+        unfinished = run.status not in FINAL and run.live == live
         if unfinished and run.spec.command == command and _what(run.spec.options) == wanted:
             return run
     return None

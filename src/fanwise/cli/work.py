@@ -7,14 +7,14 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from fanwise.cli.display import ago, put_json, say
 from fanwise.cli.failures import ExitCode
-from fanwise.cli.homes import same_work
+from fanwise.cli.homes import holder_of, same_work
 from fanwise.cli.options import STDIN, RunOptions, environment
 from fanwise.cli.profiles import parameters_and_profile
 from fanwise.cli.progress import Screen, ScreenFile, shown
@@ -22,13 +22,13 @@ from fanwise.cli.signals import Interrupts, obeying
 from fanwise.engine.opening import OpenRun
 from fanwise.engine.reporting import read_report
 from fanwise.engine.simulated import profile_of
-from fanwise.errors import FanwiseError, InputError, StateError
+from fanwise.errors import Conflict, FanwiseError, InputError, StateError
 from fanwise.journal.home import FINAL, open_home
 from fanwise.limits.settings import Limits
 from fanwise.models.names import split_model
 from fanwise.progress.report import summary_json
 from fanwise.progress.words import duration
-from fanwise.records import NOTHING, Json, Timeouts
+from fanwise.records import NOTHING, Json, RunRecord, Timeouts
 from fanwise.retry.policy import Retry
 
 if TYPE_CHECKING:
@@ -105,7 +105,20 @@ class Session:
                     f"{ago(record.updated_at)} ago. For a new run: --run-id NAME",
                     quiet=self.options.quiet,
                 )
+            else:
+                self._refuse_a_second(known)
         return None if record is None else record.run_id
+
+    def _refuse_a_second(self, known: Sequence[RunRecord]) -> None:
+        """A process that does the very same work now would pay for all of it beside this one."""
+        running = same_work(known, command=self._command, stored=self._stored, live=True)
+        if running is not None:
+            holder = holder_of(self.home, running.run_id)
+            raise Conflict(
+                f"the same work is under way as {running.run_id}, by {holder.words}",
+                hint=f"look on with `fanwise watch {running.run_id}`; to do it a second time "
+                "beside it: --run-id NAME",
+            )
 
     def open_run(self, name: str, **more: Any) -> AbstractAsyncContextManager[Run]:
         """Opens the run under the options; what a pipeline says in ``more`` is added."""

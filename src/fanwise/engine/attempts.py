@@ -13,9 +13,18 @@ import math
 from collections.abc import Awaitable
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fanwise.engine.course import Course, complaining, kept, key_hint, make_course, place
+from fanwise.engine.course import (
+    Course,
+    complaining,
+    hopeless,
+    kept,
+    key_hint,
+    make_course,
+    place,
+    token_teller,
+)
 from fanwise.engine.identity import jsonable
 from fanwise.engine.keyring import hopeless, refuses_key, with_key
 from fanwise.errors import (
@@ -32,7 +41,6 @@ from fanwise.records import (
     CallIntent,
     CallRecord,
     CallState,
-    Delta,
     ErrorInfo,
     Failure,
     Json,
@@ -194,7 +202,7 @@ class Attempts:
         number = len(course.attempts) + 1
         request = call.request if not course.complaint else complaining(call, course)
         sent_at = clock.wall()
-        on_token = self._shown(call, course, number) if call.on_delta else None
+        on_token = token_teller(call, course, number=number) if call.on_delta else None
         try:
             reply = await call.target.endpoint.send(
                 request, timeouts=self._timeouts_until(course.deadline), on_token=on_token
@@ -250,19 +258,6 @@ class Attempts:
         if left_s >= self._timeouts.attempt_s:
             return self._timeouts
         return replace(self._timeouts, attempt_s=left_s)
-
-    def _shown(self, call: Call, course: Course, number: int) -> Any:
-        on_delta = call.on_delta
-        assert on_delta is not None
-        if course.tokens_shown:
-            on_delta(Delta(kind="restart", attempt=number))
-            course.tokens_shown = False
-
-        def on_token(text: str) -> None:
-            course.tokens_shown = True
-            on_delta(Delta(kind="token", text=text, attempt=number))
-
-        return on_token
 
     # after the send
 

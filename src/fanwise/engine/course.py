@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from fanwise.models.providers import BY_NAME
-from fanwise.records import NO_USAGE, Attempt, Json, Message, Request, Response, Usage, Verdict
+from fanwise.records import (
+    NO_USAGE,
+    Attempt,
+    Delta,
+    Failure,
+    Json,
+    Message,
+    Request,
+    Response,
+    Usage,
+    Verdict,
+)
 from fanwise.records.quick import maker
 
 if TYPE_CHECKING:
@@ -15,6 +27,7 @@ if TYPE_CHECKING:
     from fanwise.limits.limiter import Permit
 
 
+_KEY_REFUSED = 401
 _make_attempt = maker(Attempt)
 
 
@@ -109,3 +122,24 @@ def kept(answer: Response) -> dict[str, Json]:
     if answer.body is not None:
         kept["body"] = answer.body
     return kept
+
+
+def hopeless(failure: Failure) -> bool:
+    """Whether no other call can fare better: a refused key, nobody there, or no HTTP spoken."""
+    no_http = failure.kind == "protocol" and failure.status is None and not failure.headers
+    return failure.status == _KEY_REFUSED or failure.kind == "connect" or no_http
+
+
+def token_teller(call: Call, course: Course, *, number: int) -> Callable[[str], None]:
+    """Hands the tokens of one attempt on; says first that those of an earlier one are void."""
+    on_delta = call.on_delta
+    assert on_delta is not None
+    if course.tokens_shown:
+        on_delta(Delta(kind="restart", attempt=number))
+        course.tokens_shown = False
+
+    def on_token(text: str) -> None:
+        course.tokens_shown = True
+        on_delta(Delta(kind="token", text=text, attempt=number))
+
+    return on_token

@@ -18,7 +18,7 @@ from fanwise.engine.collector import calm_collector
 from fanwise.engine.run import Run
 from fanwise.engine.sampling import Sampler
 from fanwise.engine.showing import Showing
-from fanwise.errors import ConfigError, FanwiseError, JournalError
+from fanwise.errors import ConfigError, FanwiseError, InputError, JournalError
 from fanwise.journal.home import Home, open_home
 from fanwise.journal.memory_home import MemoryHome
 from fanwise.limits.settings import Limits
@@ -189,6 +189,8 @@ class _Closing:
             status = "cancelled"
         elif error is None and run is not None and run.finished:
             status = "finished"
+        elif isinstance(error, InputError) and run is not None and run.untouched:
+            status = "cancelled"  # there was nothing to do, and there is nothing to go on with
         elif isinstance(error, FanwiseError) and not isinstance(error, JournalError):
             status = "failed"
         try:

@@ -106,6 +106,12 @@ class Run:
         return not (self._unfinished or self._draining or self._cancelled or self._crews)
 
     @property
+    def untouched(self) -> bool:
+        """Whether no item was ever begun, in this session or an earlier one."""
+        shown = self.progress.snapshot()
+        return not (self.resumed or shown.calls or shown.items_done or shown.items_in_progress)
+
+    @property
     def cancelled(self) -> bool:
         """Whether :meth:`cancel` was called."""
         return self._cancelled

@@ -257,7 +257,7 @@ class Registry:
         raise ConfigError(
             f"{known.name}/… needs a key for {title}, and {variable} is not set",
             hint=f"set it: export {variable}=… (or name another variable with --api-key-env); "
-            "without a key, try -m builtin/rules or -m sim/gpt-4o-mini",
+            "without a key, try -m sim/gpt-4o-mini, the simulated provider",
         )
 
     def _unknown(self, model: str, provider: str) -> ConfigError:

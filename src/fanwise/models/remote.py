@@ -17,10 +17,12 @@ from fanwise.models.identity import not_json
 from fanwise.models.refusals import refused_by_status
 from fanwise.models.sse import EventTooLarge, ServerEvent, SseParser
 from fanwise.records import NOTHING, Failure, Request, Response, Timeouts
+from fanwise.records.quick import maker
 
 _LINGER_S = 1.0
 _SHORTEST_KEY = 8
 _REMEMBERED = 64
+_make_message = maker(HttpRequest)
 
 
 class RemoteEndpoint:
@@ -212,7 +214,7 @@ class _Spoken:
             if len(self._urls) >= _REMEMBERED:
                 self._urls.clear()
             self._urls[place] = url
-        return HttpRequest(
+        return _make_message(
             url=url,
             headers=headers,
             body=self.dialect.encode(request, stream=stream),

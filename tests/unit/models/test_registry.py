@@ -162,7 +162,7 @@ def test_a_missing_key_names_its_variable():
     assert refused("openai/gpt-4o-mini") == (
         "openai/… needs a key for OpenAI, and OPENAI_API_KEY is not set "
         "(set it: export OPENAI_API_KEY=… (or name another variable with --api-key-env); without "
-        "a key, try -m builtin/rules or -m sim/gpt-4o-mini)"
+        "a key, try -m sim/gpt-4o-mini, the simulated provider)"
     )
     assert "GROQ_API_KEY is not set" in refused("groq/m", env={"OPENAI_API_KEY": KEY})
     assert "GROQ_API_KEY is not set" in refused("groq/m", env={"GROQ_API_KEY": "  "})
