@@ -7,7 +7,8 @@
 
 Both clients run in processes of their own, in turn, against one server process, and make some calls
 before they are measured; figures are ratios of medians. Fanwise has limits, retry, a durable
-journal (SQLite, synchronous=FULL) and progress switched on; the pool has so many workers and nothing else.
+journal (SQLite, synchronous=FULL) and progress switched on; the pool has so many workers and
+nothing else.
 
 Latencies are stated twice. A pool's worker never waits for its turn, while Fanwise starts one more
 call than may be sent, so that its wait for a permit is part of what ``ctx.call`` takes: *from the

@@ -15,16 +15,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from fanwise.engine.course import (
-    Course,
-    complaining,
-    hopeless,
-    kept,
-    key_hint,
-    make_course,
-    place,
-    token_teller,
-)
+from fanwise.engine.course import Course, complaining, kept, key_hint, make_course, place, teller
 from fanwise.engine.identity import jsonable
 from fanwise.engine.keyring import hopeless, refuses_key, with_key
 from fanwise.errors import (
@@ -202,7 +193,7 @@ class Attempts:
         number = len(course.attempts) + 1
         request = call.request if not course.complaint else complaining(call, course)
         sent_at = clock.wall()
-        on_token = token_teller(call, course, number=number) if call.on_delta else None
+        on_token = teller(call, course, number=number) if call.on_delta else None
         try:
             reply = await call.target.endpoint.send(
                 request, timeouts=self._timeouts_until(course.deadline), on_token=on_token

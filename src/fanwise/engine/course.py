@@ -12,7 +12,6 @@ from fanwise.records import (
     NO_USAGE,
     Attempt,
     Delta,
-    Failure,
     Json,
     Message,
     Request,
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from fanwise.limits.limiter import Permit
 
 
-_KEY_REFUSED = 401
 _make_attempt = maker(Attempt)
 
 
@@ -124,13 +122,7 @@ def kept(answer: Response) -> dict[str, Json]:
     return kept
 
 
-def hopeless(failure: Failure) -> bool:
-    """Whether no other call can fare better: a refused key, nobody there, or no HTTP spoken."""
-    no_http = failure.kind == "protocol" and failure.status is None and not failure.headers
-    return failure.status == _KEY_REFUSED or failure.kind == "connect" or no_http
-
-
-def token_teller(call: Call, course: Course, *, number: int) -> Callable[[str], None]:
+def teller(call: Call, course: Course, *, number: int) -> Callable[[str], None]:
     """Hands the tokens of one attempt on; says first that those of an earlier one are void."""
     on_delta = call.on_delta
     assert on_delta is not None
