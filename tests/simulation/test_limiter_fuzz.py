@@ -222,6 +222,17 @@ class ForgetsTheQuota(Limiter):
         return super()._grant(cost, now, queued_s=queued_s, cause=cause)
 
 
+class LooksAtOneQuotaOnly(Limiter):
+    """Takes from every quota, but looks at the first alone."""
+
+    def _obstacle(self, cost, now):
+        meters, self._meters.all = self._meters.all, self._meters.all[:1]
+        try:
+            return super()._obstacle(cost, now)
+        finally:
+            self._meters.all = meters
+
+
 class RefundsTwice(Limiter):
     def _settle(self, permit, verdict, *details):
         usage, _, sent, _ = details
@@ -240,6 +251,7 @@ class RefundsTwice(Limiter):
         ForgetsThoseBehindACancelledHead,
         ForgetsTheTimer,
         ForgetsTheQuota,
+        LooksAtOneQuotaOnly,
         RefundsTwice,
     ],
 )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LOOK_S: Final = 0.1
 _REQUESTS_A_LOOK: Final = 8.0
 _RATE_BOUND: Final = 0.8  # share of what a rate would have let through from which it is what binds
-_BURST_S: Final = 0.03
+_BURST_S: Final = 0.1
 _RECENT_S: Final = 15.0
 _RECENT_REQUESTS: Final = 30.0
 _SMOOTHING: Final = 0.05

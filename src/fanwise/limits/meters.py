@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fanwise.limits.settings import Limits
 
 _LONGEST_PERIOD_S = 3600.0
+_LONGEST_BURST_S = 60.0
 
 
 class Meters:
@@ -26,11 +27,12 @@ class Meters:
         limits: What the user states.
     """
 
-    __slots__ = ("_learned", "_limits", "_told", "all", "counts_tokens")
+    __slots__ = ("_counted", "_learned", "_limits", "_told", "all", "counts_tokens")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._told: dict[Dimension, float] = {}
+        self._counted: set[Dimension] = set()  # the provider says what is left of them
         self._learned: Meter | None = None
         self.all: tuple[Meter, ...] = tuple(Meter(quota) for quota in limits.quotas())
         self.counts_tokens = limits.counts_tokens
@@ -64,12 +66,26 @@ class Meters:
             if not 0 < one.period_s <= _LONGEST_PERIOD_S:
                 continue
             per_minute = limit * 60.0 / one.period_s
-            if per_minute != self._told.get(one.dimension):
+            counted = one.remaining is not None
+            if per_minute != self._told.get(one.dimension) or (
+                counted and one.dimension not in self._counted
+            ):
                 self._told[one.dimension] = per_minute
+                if counted:
+                    self._counted.add(one.dimension)
                 changed = True
         if changed:
             self._arrange(now)
+        self._credit(stated, now)
         return changed
+
+    def _credit(self, stated: Sequence[StatedLimit], now: float) -> None:
+        for one in stated:
+            if one.remaining is None or one.period_s > _LONGEST_PERIOD_S:
+                continue
+            for meter in self.all:
+                if meter.quota.dimension == one.dimension and meter.quota.burst_s > self._burst_s:
+                    meter.credit(one.remaining, now=now)
 
     def _arrange(self, now: float) -> None:
         learned = self._learned
@@ -98,4 +114,10 @@ class Meters:
             yield self._quota(dimension, per_minute)
 
     def _quota(self, dimension: Dimension, per_minute: float) -> Quota:
-        return Quota(dimension=dimension, per_minute=per_minute, burst_s=self._limits.burst_s)
+        """A quota of the provider's. Where it says what is left, no guess is made of its burst."""
+        burst_s = _LONGEST_BURST_S if dimension in self._counted else self._burst_s
+        return Quota(dimension=dimension, per_minute=per_minute, burst_s=burst_s)
+
+    @property
+    def _burst_s(self) -> float:
+        return self._limits.burst_s

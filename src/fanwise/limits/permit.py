@@ -8,22 +8,25 @@ from fanwise.errors import StateError
 from fanwise.limits.quota import UNUSED, Quota, amount_of, used_of
 from fanwise.records import NO_USAGE, NOTHING, Cause, Cost, StatedLimit, Usage, Verdict
 
+_CREDITED = 0.9  # of what is said to be left: others may have taken some of it since
 _Finish = Callable[["Permit", Verdict, Usage, Mapping[str, str], bool, Sequence[StatedLimit]], None]
 
 
 class Meter:
-    """One quota and its arrival time."""
+    """One quota, its arrival time, and what requests under way have reserved of it."""
 
-    __slots__ = ("arrival", "quota")
+    __slots__ = ("arrival", "quota", "reserved")
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
         self.arrival = UNUSED
+        self.reserved = 0
 
     def take(self, cost: Cost, now: float) -> None:
         """Reserves a request's amount."""
         amount = amount_of(cost, self.quota.dimension)
         if amount:
+            self.reserved += amount
             self.arrival = self.quota.reserve(self.arrival, amount, now=now)
 
     def put_right(self, cost: Cost, usage: Usage | None, now: float) -> None:
@@ -31,10 +34,17 @@ class Meter:
         dimension = self.quota.dimension
         reserved = amount_of(cost, dimension)
         actual = used_of(cost, usage, dimension) if usage is not None else 0
+        self.reserved -= reserved
         if actual != reserved:
             self.arrival = self.quota.reconcile(
                 self.arrival, reserved=reserved, actual=actual, now=now
             )
+
+    def credit(self, remaining: float, *, now: float) -> None:
+        """Takes over what the provider says is left, less what is under way."""
+        quota = self.quota
+        left = max(0.0, _CREDITED * remaining - self.reserved)
+        self.arrival = now + quota.burst_s - min(left * quota.unit_s, quota.burst_s)
 
     def change(self, quota: Quota, now: float) -> None:
         """Goes on under another quota of the same dimension."""
