@@ -19,6 +19,7 @@ from fanwise.records import Cause, Cost, Failure, Request, Response, StatedLimit
 
 if TYPE_CHECKING:
     from fanwise.clock import Clock
+    from fanwise.limits.machine import Load
     from fanwise.models.endpoint import Endpoint
 
 _SPARE_WORKERS = 64
@@ -205,6 +206,11 @@ class Pools:
         """The last refusal of a key, where no pool is left that could serve anything."""
         dead = [pool.dead for pool in self._in_use()]
         return dead[-1] if dead and all(dead) else None
+
+    def bear(self, load: Load) -> None:
+        """Takes in how busy this machine is."""
+        for pool in self._pools.values():
+            pool.limiter.bear(load)
 
     def refuse_all(self, error: Exception) -> None:
         """Everybody who waits for a permit, now or later, gets this error instead."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from fanwise.engine.gauge import Gauge
 from fanwise.errors import JournalError
 from fanwise.records import Cause
 
@@ -79,12 +80,15 @@ class Sampler:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
+        gauge = Gauge()
         checkpoint_at = loop.time() + _CHECKPOINT_S
         while True:
             due = loop.time() + _PERIOD_S
             await asyncio.sleep(_PERIOD_S)
             now = loop.time()
-            self.sample(lag_s=max(0.0, now - due))
+            lag_s = max(0.0, now - due)
+            self.sample(lag_s=lag_s)
+            self._pools.bear(gauge.read(lag_s=lag_s))
             if now >= checkpoint_at:
                 checkpoint_at = now + _CHECKPOINT_S
                 await self._checkpoint()

@@ -10,10 +10,12 @@ from fanwise.limits.adaptive import concurrency, rate
 from fanwise.limits.adaptive.concurrency import BINDING, Window
 from fanwise.limits.adaptive.plateau import Round, comparable, stalled
 from fanwise.limits.adaptive.rate import Evidence, Rate
+from fanwise.limits.machine import at_once
 from fanwise.limits.permit import Meter
 from fanwise.limits.quota import Quota
 
 if TYPE_CHECKING:
+    from fanwise.limits.machine import Load
     from fanwise.limits.permit import Permit
     from fanwise.limits.settings import Range
     from fanwise.records import Usage
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 _LOOK_S: Final = 0.1
 _REQUESTS_A_LOOK: Final = 8.0
 _RATE_BOUND: Final = 0.8  # share of what a rate would have let through from which it is what binds
-_BURST_S: Final = 0.1
+_BURST_S: Final = 0.05
 _RECENT_S: Final = 15.0
 _RECENT_REQUESTS: Final = 30.0
 _SMOOTHING: Final = 0.05
@@ -47,6 +49,7 @@ class Learner:
         "_answered",
         "_answered_at",
         "_base",
+        "_cap",
         "_closed_s",
         "_full",
         "_latency_s",
@@ -67,6 +70,7 @@ class Learner:
 
     def __init__(self, bounds: Range) -> None:
         self.rate = Rate()
+        self._cap = math.inf
         self.meter: Meter | None = None
         self._answered = 0
         self._full = 0
@@ -308,8 +312,23 @@ class Learner:
 
     def _set_window(self, window: Window) -> None:
         self.window = window
-        limit = window.limit
-        self.most = limit if limit == math.inf else float(int(limit))
+        self._set_most()
+
+    def bear(self, load: Load, *, in_flight: int) -> bool:
+        """Takes in how busy this machine is; whether that changes what may be in flight."""
+        before = self.most
+        self._cap = at_once(load, cap=self._cap, in_flight=in_flight)
+        self._set_most()
+        return self.most != before
+
+    @property
+    def capped(self) -> bool:
+        """Whether it is this machine that bounds the requests in flight."""
+        return self._cap < self.window.limit
+
+    def _set_most(self) -> None:
+        most = min(self.window.limit, self._cap)
+        self.most = most if most == math.inf else float(int(most))
 
     def _set_rate(self, learned: Rate, *, now: float) -> Meter:
         self.rate = learned

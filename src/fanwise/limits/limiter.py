@@ -21,6 +21,7 @@ from fanwise.records import Cause, Cost, StatedLimit, Usage, Verdict
 
 if TYPE_CHECKING:
     from fanwise.clock import Clock
+    from fanwise.limits.machine import Load
     from fanwise.limits.settings import Limits
 
 __all__ = ["Limiter", "LimiterStatistics", "Permit"]
@@ -36,9 +37,9 @@ class Limiter:
     A request is admitted when the gate is open, fewer are in flight than the concurrency limit and
     every quota admits it, those that were learned included. All of this is looked at first and then
     taken together, or nothing is. A large request gets its turn however many small ones follow it.
-    A permit belongs to its new owner before that owner is woken; an owner that was cancelled
-    meanwhile passes it on. The limiter runs no task: it acts when a permit is asked for or settled,
-    and sets one timer for the next moment at which time itself lets somebody through.
+    A permit belongs to its new owner before that owner is woken, who passes it on if cancelled. The
+    limiter runs no task: it acts when a permit is asked for or settled, and sets one timer for the
+    next moment at which time itself lets somebody through.
 
     Args:
         limits: The limits; :meth:`update` changes them.
@@ -126,10 +127,7 @@ class Limiter:
 
     @property
     def has_room(self) -> bool:
-        """Whether a further request would get its permit at once.
-
-        A *no* is remembered: the callbacks of :meth:`on_room` follow when it has become a *yes*.
-        """
+        """Whether a further request would be admitted; a *no* has :meth:`on_room` call back."""
         now = self._clock.monotonic()
         if self._closed is None and not self._queue.count and self._obstacle(_PROBE, now) is None:
             return True
@@ -138,10 +136,9 @@ class Limiter:
         return False
 
     def on_room(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Calls back, soon and never from within, when there is room again.
+        """Calls back, soon and never from within, when nobody waits any longer and there is room.
 
-        There is room when nobody waits any longer and a further request would be admitted, after
-        somebody had to wait or :attr:`has_room` said no. Returns what ends the callbacks.
+        That is after somebody had to wait or :attr:`has_room` said no. Returns what ends it.
         """
         return self._room.on(callback)
 
@@ -168,10 +165,7 @@ class Limiter:
         )
 
     def update(self, limits: Limits) -> None:
-        """Puts other limits into force at once.
-
-        Requests in flight stay so, even above a lower concurrency; what a quota is owed stays owed.
-        """
+        """Puts other limits into force at once; what a quota is owed stays owed."""
         now = self._clock.monotonic()
         if limits.concurrency != self._limits.concurrency:
             self._learner.rebound(limits.concurrency_range, now=now)
@@ -182,12 +176,17 @@ class Limiter:
     def pause(self) -> None:
         """Gives no further permit until :meth:`resume`; those that are held go on."""
         self._paused = True
-        self._advance(self._clock.monotonic())
+        self._ring()
 
     def resume(self) -> None:
         """Ends a pause."""
         self._paused = False
-        self._advance(self._clock.monotonic())
+        self._ring()
+
+    def bear(self, load: Load) -> None:
+        """Takes in how busy this machine is, ten times a second."""
+        if self._learner.bear(load, in_flight=self._in_flight):
+            self._ring()
 
     def close(self, error: Exception) -> None:
         """Gives this error to everybody who waits, and to everybody who asks from now on.
@@ -261,7 +260,7 @@ class Limiter:
             if now < opens_at:
                 return "retry wait", opens_at
         if self._in_flight >= self._learner.most:
-            return "concurrency", self._learner.grows_at
+            return "cpu" if self._learner.capped else "concurrency", self._learner.grows_at
         obstacle: tuple[Cause, float] | None = None
         latest = now + ROUNDING_S
         for meter in self._meters.all:
