@@ -3,8 +3,8 @@
     python -m benchmarks.adaptive.plot docs/adaptive.svg [--rules ours,botocore] [--seed 1]
 
 One row a rule, one column a scenario. The stepped line is the true limit; the curve what was sent:
-requests a second where a rate is limited, requests in flight where slots are; below it in red what
-was refused.
+requests a second where a rate is limited, requests in flight where slots are. In red what was
+refused, on a scale on which the rate that was served is as high as the limit's first step.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fanwise.simulator.virtual.course import limit_course
 from fanwise.simulator.virtual.scenario import Scenario
 
 SHOWN = ("ours", "netflix_aimd", "netflix_vegas", "netflix_gradient2", "botocore", "inspect_ai")
-_WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 420, 84, 120, 46, 22
+_WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 420, 84, 150, 46, 26
 _POINT_S = 10.0
 _ABOVE = 1.8  # times the limit: the height of a panel
 _STYLE = (
@@ -72,11 +72,11 @@ def panel(trace: Trace) -> str:
     count = int(scenario.duration_s / _POINT_S)
     sent = in_flight(trace, count) if slots else per_second(trace, count, refused=False)
     refused = per_second(trace, count, refused=True)
+    flow = sum(one.kind == "served" for one in trace.sent) / scenario.duration_s
     course = limit_course(scenario.provider.events, "slots" if slots else "requests")
     limit = [full * course.at((n + 0.5) * _POINT_S) for n in range(count)]
     bars = "".join(
-        f"M{_x(n, count)} {_HEIGHT}v-{min(_HEIGHT, value / full * 20):.1f}h{_WIDTH / count:.2f}"
-        f"V{_HEIGHT}z"
+        f"M{_x(n, count)} {_HEIGHT}V{_y(value, flow):.1f}h{_WIDTH / count:.2f}V{_HEIGHT}z"
         for n, value in enumerate(refused)
         if value
     )

@@ -183,7 +183,7 @@ class _Client:
         self.done: asyncio.Future[None] = self._loop.create_future()
         speed = scenario.provider.speed
         self._works: Iterator[Work] = works(scenario.load, speed, seed=seed, client=number)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in order, for determinism
         self._under_way: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._fresh = 0  # requests that were never sent yet
@@ -204,7 +204,7 @@ class _Client:
         """Looks at the limiter every second from now on, as long as requests are sent."""
         if self._stopped:
             return
-        limit: Any = getattr(self._limiter, "limit", None)
+        limit: Any = getattr(self._limiter, "concurrency", None)
         samples.append(Sample(self._loop.time(), len(self._under_way), limit))
         self._loop.call_later(1.0, self.sample_into, samples)
 
@@ -227,18 +227,19 @@ class _Client:
             return
         self._fresh += 1
         task = self._loop.create_task(self._make(work))
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._ended)
 
     def _stop(self) -> None:
         """The time is up: whoever waits leaves, whatever is under way is still answered."""
         self._stopped = True
-        for task in self._tasks - self._under_way:
-            task.cancel()
+        for task in self._tasks:
+            if task not in self._under_way:
+                task.cancel()
         self._look_whether_done()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and task.exception() is not None and not self.done.done():
             self.done.set_exception(task.exception() or RuntimeError())
         if not self._stopped and self._closed:
