@@ -106,3 +106,10 @@ def test_links_between_pages_lead_somewhere() -> None:
         if not (page.parent / target).exists()
     ]
     assert not broken
+
+
+def test_the_index_leads_to_every_page() -> None:
+    docs = ROOT / "docs"
+    linked = set(LINK.findall((docs / "index.md").read_text(encoding="utf-8")))
+    pages = {page.name for page in docs.glob("*.md")} - {"index.md"}
+    assert not pages - linked, "add them to docs/index.md"
