@@ -90,9 +90,9 @@ MISUSES: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "no rules": ((*ASK, *P, "-m", "builtin/rules"), 2, ("no rules for prompts", "sim/fast")),
     "base url": ((*ASK, *P, "-m", "openai/x", "--base-url", "host:9"), 2, ("'host:9'", "http://")),
     # how much and how fast
-    "-j 0": ((*ASK, *ROWS, "-j", "0"), 2, ("--max-concurrency", "'0'", "1")),
-    "-j range": ((*ASK, *ROWS, "-j", "5-20-50"), 2, ("--max-concurrency", "one number for now")),
-    "-j word": ((*ASK, *ROWS, "-j", "many"), 2, ("--max-concurrency", "'many'", "integer")),
+    "-j 0": ((*ASK, *ROWS, "-j", "0"), 2, ("--max-concurrency", "'0'", "1 or more")),
+    "-j range": ((*ASK, *ROWS, "-j", "50-20-5"), 2, ("--max-concurrency", "do not fall")),
+    "-j word": ((*ASK, *ROWS, "-j", "many"), 2, ("--max-concurrency", "'many'", "1-20-500")),
     "--rpm 0": ((*ASK, *ROWS, "--rpm", "0"), 2, ("--rpm", "greater than 0")),
     "--rpm nan": ((*ASK, *ROWS, "--rpm", "nan"), 2, ("--rpm", "greater than 0")),
     "--timeout soon": ((*ASK, *ROWS, "--timeout", "soon"), 2, ("--timeout", "15m")),
@@ -326,7 +326,7 @@ def test_a_full_disk_ends_the_run_with_its_own_code_and_loses_nothing(tmp_path, 
     rows = [{"id": n, "text": f"t{n} " + "long " * 100} for n in range(600)]
     write_lines(tmp_path / "in.jsonl", rows)
     with serving(latency_ms=(0, 10)) as server:
-        asked = f"-m openai/one -p '{{{{ text }}}}' -o o.jsonl --base-url {server.base_url}"
+        asked = f"-m openai/one -p '{{{{ text }}}}' -j 20 -o o.jsonl --base-url {server.base_url}"
         script = f"""
             {PROGRAM} run in.jsonl {asked} --journal disk/j -q > out 2> refused
             echo $? > code

@@ -27,7 +27,7 @@ STEPS = ["default", "user file", "fanwise.toml", ".env", "environment", "flag"]
 @pytest.mark.parametrize("highest", range(len(STEPS)), ids=STEPS)
 def test_each_place_overrides_those_below_it(highest, places, monkeypatch):
     project, user = places
-    values = [None, 21, 22, 23, 24, 25]
+    values = ["adaptive", 21, 22, 23, 24, 25]
     if highest >= 1:
         (user / "fanwise.toml").write_text("max_concurrency = 21\n")
     if highest >= 2:
@@ -91,9 +91,27 @@ def test_an_impossible_value_is_named_with_its_place(place, name, places, monkey
     assert "greater than 0" in caught.value.message
 
 
-def test_a_range_of_concurrency_says_that_it_takes_a_number():
-    with pytest.raises(ConfigError, match=r"--max-concurrency is '1-20-500': it takes one number"):
-        read_settings({"max_concurrency": "1-20-500"})
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("50", 50), ("1-20-500", (1, 20, 500)), ("adaptive", "adaptive"), ("9-9-9", (9, 9, 9))],
+)
+def test_a_concurrency_is_a_number_a_range_or_adaptive(text, found, monkeypatch):
+    assert read_settings({"max_concurrency": text}).max_concurrency == found
+    monkeypatch.setenv("FANWISE_MAX_CONCURRENCY", text)
+    assert read_settings({}).max_concurrency == found
+
+
+@pytest.mark.parametrize("written", ['"2-4-8"', "[2, 4, 8]"])
+def test_a_file_gives_a_range_as_text_or_as_a_list(written, places):
+    (places[0] / "fanwise.toml").write_text(f"max_concurrency = {written}\n")
+    assert read_settings({}).max_concurrency == (2, 4, 8)
+
+
+@pytest.mark.parametrize("text", ["5-4-9", "0-2-4", "5-20", "many", "1.5", "-3", "1-2-200000"])
+def test_an_impossible_concurrency_names_where_it_was_given_and_what_is_possible(text, monkeypatch):
+    monkeypatch.setenv("FANWISE_MAX_CONCURRENCY", text)
+    with pytest.raises(ConfigError, match=r"FANWISE_MAX_CONCURRENCY is .*: it has to be "):
+        read_settings({})
 
 
 @pytest.mark.parametrize("rate", ["inf", "nan", "0"])

@@ -136,6 +136,12 @@ def test_a_limit_that_was_not_given_again_keeps_the_runs_own(monkeypatch):
     assert again.max_concurrency == 7
 
 
+def test_a_range_of_concurrency_survives_the_journal():
+    stored = RunOptions(max_concurrency=(1, 20, 500)).stored()
+    again = restored(__import__("json").loads(to_json(stored)), AgainFlags())
+    assert again.max_concurrency == (1, 20, 500)
+
+
 def test_stored_options_hold_no_key(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     options = read_options(WorkFlags(home=HomeFlags(), models=ModelFlags(model=["openai/x"])))

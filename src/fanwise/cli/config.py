@@ -31,10 +31,12 @@ from pydantic_settings import (
 )
 
 from fanwise.errors import ConfigError
+from fanwise.limits.settings import read_concurrency
 from fanwise.records import Json
 
 PREFIX = "FANWISE_"
 FILE_NAME = "fanwise.toml"
+_MOST_AT_ONCE = 100_000
 _UNIT_S = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)")
 _KEY_OR_ADDRESS = re.compile(r"[A-Z][A-Z0-9_]*_(API_KEY|API_KEY_FILE|BASE_URL)")
@@ -49,9 +51,16 @@ def duration_s(value: object) -> float:
 
 
 def _concurrency(value: object) -> object:
-    if isinstance(value, str) and re.fullmatch(r"\s*\d+-\d+(-\d+)?\s*", value):
-        raise ValueError("takes one number for now, or nothing: then it is learned")
-    return value
+    try:
+        found = read_concurrency(value)
+    except ConfigError as error:
+        reason = f"has to be possible: {error.hint}"
+        raise ValueError(reason) from None
+    parts = found if isinstance(found, tuple) else (found,)
+    if any(part != "adaptive" and part > _MOST_AT_ONCE for part in parts):
+        reason = f"has to be at most {_MOST_AT_ONCE}"
+        raise ValueError(reason)
+    return found
 
 
 def _list(value: object) -> object:
@@ -91,8 +100,8 @@ class Settings(BaseSettings):
     api_key_env: str | None = None
     opt: Annotated[dict[str, Any], NoDecode, BeforeValidator(_mapping)] = {}
     max_concurrency: Annotated[
-        Annotated[int, Field(ge=1, le=100_000)] | None, BeforeValidator(_concurrency)
-    ] = None
+        int | Literal["adaptive"] | tuple[int, int, int], NoDecode, BeforeValidator(_concurrency)
+    ] = "adaptive"
     rpm: Rate | None = None
     tpm: Rate | None = None
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3

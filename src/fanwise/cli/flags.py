@@ -103,8 +103,8 @@ class LimitFlags:
         Option(
             "--max-concurrency",
             "-j",
-            metavar="N",
-            help="Calls in flight at once. Default: learned from the provider.",
+            metavar="N|MIN-START-MAX",
+            help="Calls in flight at once, or bounds to learn it in. Default: learned.",
             rich_help_panel=_LIMITS,
         ),
     ] = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fanwise.cli.flags import AgainFlags, InputFlags, LimitFlags, WorkFlags
 from fanwise.errors import ConfigError
+from fanwise.limits.settings import Concurrency, read_concurrency
 from fanwise.records import NOTHING, Json
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class RunOptions:
         source: Absolute path of the input, ``-`` for standard input, ``None`` where none was named.
         output: Absolute path of the output; ``None`` for standard output.
         limit: How many items to take at most; ``None`` takes all.
-        max_concurrency: Calls in flight at once; learned where it is not given.
+        max_concurrency: Calls in flight at once, or how it is learned.
         rpm, tpm: Requests and tokens a minute; ``None`` where nobody said.
         max_attempts: Sends of one call.
         timeout_s: A whole call with its waits; ``None`` takes the engine's own.
@@ -59,7 +60,7 @@ class RunOptions:
     source: str | None = None
     output: str | None = None
     limit: int | None = None
-    max_concurrency: int | None = None
+    max_concurrency: Concurrency = "adaptive"
     rpm: float | None = None
     tpm: float | None = None
     max_attempts: int = 3
@@ -176,15 +177,16 @@ def restored(stored: Mapping[str, Any], flags: AgainFlags) -> RunOptions:
         for flag, kept in LIMITS.items()
         if getattr(flags.limits, flag) is not None
     }
-    return replace(
+    then = replace(
         then,
         models=tuple(then.models),
+        max_concurrency=read_concurrency(then.max_concurrency),
         journal=now.journal,
         json=now.json,
         quiet=now.quiet,
         accept_changes=flags.accept_changes,
-        **given,
     )
+    return replace(then, **given)
 
 
 def source_of(inputs: InputFlags) -> str | None:

@@ -153,9 +153,7 @@ class Session:
             "run_id": options.run_id if self._resume == NEW else None,
             "command": self._command,
             "options": self._stored,
-            "limits": Limits(
-                concurrency=options.max_concurrency or "adaptive", rpm=options.rpm, tpm=options.tpm
-            ),
+            "limits": Limits(concurrency=options.max_concurrency, rpm=options.rpm, tpm=options.tpm),
             "retry": Retry(max_attempts=options.max_attempts),
             "timeouts": timeouts,
             "total_s": math.inf if options.timeout_s is None else options.timeout_s,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from fanwise.errors import ConfigError
 from fanwise.limits.quota import Quota, check_burst
@@ -14,6 +15,7 @@ from fanwise.records import Dimension
 Concurrency: TypeAlias = float | Literal["adaptive"] | tuple[int, int, float]
 
 _ADAPTIVE: Final = (1, 16, 4000.0)
+_RANGE: Final = re.compile(r"(\d{1,9})-(\d{1,9})-(\d{1,9})")
 _PER_MINUTE: Final = ("rpm", "tpm", "input_tpm", "output_tpm")
 
 
@@ -94,6 +96,51 @@ class Limits:
         for dimension, per_minute in stated:
             if per_minute is not None and per_minute < math.inf:
                 yield Quota(dimension=dimension, per_minute=per_minute, burst_s=self.burst_s)
+
+
+def read_concurrency(value: object) -> Concurrency:
+    """A concurrency as people, files and messages write it.
+
+    Args:
+        value: ``"adaptive"``, a whole number of at least 1 or its digits, ``"least-start-most"``
+            such as ``"1-20-500"``, or those three as a list.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    found: Any = value
+    if isinstance(value, str):
+        text = value.strip().lower()
+        match = _RANGE.fullmatch(text)
+        if text == "adaptive":
+            found = "adaptive"
+        elif match is not None:
+            found = tuple(int(part) for part in match.groups())
+        elif text.isascii() and text.isdigit() and len(text) < 10:
+            found = int(text)
+        else:
+            raise _not_understood(value)
+    elif isinstance(value, Sequence):
+        found = tuple(cast("Sequence[Any]", value))
+    elif not _whole(value):
+        raise _not_understood(value)
+    _check_concurrency(found)
+    return found
+
+
+def _not_understood(value: object) -> ConfigError:
+    return ConfigError(
+        f"a concurrency of {value!r} is impossible",
+        hint="write a number such as 50, a range to learn it in (least-start-most) such as "
+        "1-20-500, or adaptive",
+    )
+
+
+def written_concurrency(value: Concurrency) -> str:
+    """A concurrency as :func:`read_concurrency` reads it: ``50``, ``1-20-500``, ``adaptive``."""
+    if isinstance(value, tuple):
+        return "-".join(f"{part:g}" for part in value)
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _check_concurrency(value: object) -> None:

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from fanwise.errors import ConfigError
-from fanwise.limits.settings import Limits
+from fanwise.limits.settings import Limits, read_concurrency, written_concurrency
 
 
 def test_unknown_and_unlimited_quotas_hold_nothing_back():
@@ -84,3 +84,19 @@ def test_an_impossible_quota_is_refused_by_name(name, value):
 def test_an_impossible_burst_is_refused():
     with pytest.raises(ConfigError, match="burst"):
         Limits(burst_s=-1)
+
+
+@pytest.mark.parametrize("value", [50, "adaptive", (1, 20, 500)])
+def test_a_concurrency_is_read_as_it_was_written(value):
+    assert read_concurrency(written_concurrency(value)) == value
+
+
+def test_a_concurrency_is_read_from_a_list_too():
+    assert read_concurrency([1, 2, 3]) == (1, 2, 3)
+
+
+@pytest.mark.parametrize("value", ["", "x", "1-2", "3-2-1", "0", None, 2.5, True, [1, 2], "٣"])
+def test_what_is_no_concurrency_is_refused_with_its_forms(value):
+    with pytest.raises(ConfigError) as caught:
+        read_concurrency(value)
+    assert "1" in caught.value.hint
