@@ -52,6 +52,7 @@ class Learner:
         "_cap",
         "_closed_s",
         "_full",
+        "_growing",
         "_latency_s",
         "_looked",
         "_recent",
@@ -118,13 +119,12 @@ class Learner:
         if permit.in_flight >= self.most:
             self._full += 1
         latency_s = now - permit.granted_at
-        if self._answered == 1 and not self._latency_s:
-            self._latency_s = latency_s
-        else:
+        if self._latency_s:
             self._latency_s += _SMOOTHING * (latency_s - self._latency_s)
-        window = self.window
-        if window.phase != "hold" and in_flight >= BINDING * self.most and window.growing:
-            self._set_window(concurrency.answered(window))
+        else:
+            self._latency_s = latency_s
+        if self._growing and in_flight >= BINDING * self.most:
+            self._set_window(concurrency.answered(self.window))
             if permit.number > self._round_from:
                 self._add(permit, usage.output_tokens or 1, latency_s, now=now)
 
@@ -312,6 +312,7 @@ class Learner:
 
     def _set_window(self, window: Window) -> None:
         self.window = window
+        self._growing = window.growing
         self._set_most()
 
     def bear(self, load: Load, *, in_flight: int) -> bool:
