@@ -23,7 +23,9 @@ class Map:
 
     Iterating raises what ended the map early: ``JournalUnavailable`` where outcomes could not be
     made durable, ``ConfigError`` for a model that cannot be called at all, or what the source
-    itself raised. Items that failed are outcomes and raise nothing.
+    itself raised. Items that failed are outcomes and raise nothing. Leaving the block raises the
+    same where nobody has iterated so far. Several tasks may iterate one map: each outcome goes to
+    one of them.
     """
 
     def __init__(
@@ -74,6 +76,9 @@ class Map:
             self._ended = True
             self._early.clear()
             self._closed()
+        failure = self._crew.error
+        if error is None and failure is not None and not self._crew.error_shown:
+            raise failure
 
     def __aiter__(self) -> AsyncIterator[Outcome]:
         if self._crew is None:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from fanwise.errors import OperationCancelled
 from fanwise.records import Outcome
 
 _BACKLOG = 64  # items read ahead of the workers
@@ -71,13 +72,14 @@ class Crew:
         self._tasks: dict[asyncio.Task[None], None] = {}  # in the order of their start
         self._workers = 0
         self._done: deque[Outcome] = deque()
-        self._reader: asyncio.Future[None] | None = None
+        self._readers: deque[asyncio.Future[None]] = deque()
         self._full: deque[asyncio.Future[None]] = deque()
         self._pump_waits: asyncio.Future[None] | None = None
-        self._stopping = False
+        self._stopping = self._ending = False
         self._source_ended = False
         self.source_waiting = False
         self.error: BaseException | None = None
+        self.error_shown = False
         self.taken = 0
         self._handled = 0
 
@@ -106,14 +108,18 @@ class Crew:
         """The next finished item; ``None`` at the end. Raises what ended the map early."""
         while not self._done:
             if self.error is not None:
+                self.error_shown = True
                 raise self.error
             if not self._tasks:
                 return None
-            self._reader = self._loop.create_future()
+            reader: asyncio.Future[None] = self._loop.create_future()
+            self._readers.append(reader)
             try:
-                await self._reader
-            finally:
-                self._reader = None
+                await reader
+            except asyncio.CancelledError:
+                if reader in self._readers:
+                    self._readers.remove(reader)
+                raise
         outcome = self._done.popleft()
         if self._full:
             _wake_first(self._full)
@@ -125,6 +131,7 @@ class Crew:
         Cancellation that arrives meanwhile is handed on to whatever still runs, and raised once
         that has ended too.
         """
+        self._ending = True
         self.stop()
         asked_again: asyncio.CancelledError | None = None
         while self._tasks:
@@ -145,6 +152,10 @@ class Crew:
                     chunk = await anext(self._items)
                 except StopAsyncIteration:
                     break
+                except asyncio.CancelledError as error:
+                    if self._ending:
+                        raise
+                    raise _source_cancelled() from error
                 finally:
                     self.source_waiting = False
                 for item in chunk:
@@ -218,10 +229,12 @@ class Crew:
                 outcome = await self._handle(item)
                 if outcome is not None:
                     self._handled += 1
-                    while len(self._done) >= self._buffer:
+                    # Nobody reads any more at the end, and a worker whose function has kept its
+                    # cancellation to itself would wait for ever.
+                    while len(self._done) >= self._buffer and not self._ending:
                         await self._space()
                     self._done.append(outcome)
-                    self._tell_reader()
+                    self._tell_readers()
         finally:
             self._workers -= 1
 
@@ -237,9 +250,9 @@ class Crew:
         self._full.append(waiter)
         await waiter
 
-    def _tell_reader(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
+    def _tell_readers(self) -> None:
+        while self._readers:
+            _wake_first(self._readers)
 
     def _spawn(self, coroutine: Any, *, name: str) -> None:
         task: asyncio.Task[None] = self._loop.create_task(coroutine, name=name)
@@ -253,7 +266,14 @@ class Crew:
             if error is not None and self.error is None:
                 self.error = error
                 self.stop()
-        self._tell_reader()
+        self._tell_readers()
+
+
+def _source_cancelled() -> OperationCancelled:
+    return OperationCancelled(
+        "the source of items ended as cancelled although nobody cancelled it",
+        hint="something that it awaited was cancelled elsewhere",
+    )
 
 
 def _wake_first(waiters: deque[asyncio.Future[None]]) -> None:
