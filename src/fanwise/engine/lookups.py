@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from fanwise.engine.runner import Runner
+from fanwise.engine.ending import end_all
+from fanwise.engine.runner import Runner, cancelled_itself
 from fanwise.engine.workers import Item
 from fanwise.errors import LoadError, MissingKey, StateError
 
@@ -118,10 +119,8 @@ class Batches:
                 for other in batch.lookups:
                     if self._open.get(other.key) is other:
                         del self._open[other.key]
-                batch.task.cancel()
                 stopped.append(batch.task)
-        if stopped:
-            await asyncio.wait(stopped)
+        await end_all(stopped)
 
     def disown(self, key: Hashable) -> None:
         """A key that was sent answers those who wait now, and nobody who comes later."""
@@ -138,11 +137,8 @@ class Batches:
     async def aclose(self) -> None:
         """Cancels what is under way and awaits it; who still waits is told so."""
         if self._filling is not None:
-            self._drop(self._filling)
-        for task in self._flying:
-            task.cancel()
-        if self._flying:
-            await asyncio.wait(list(self._flying))
+            self._drop(self._filling, left())
+        await end_all(self._flying)
 
     def _queue(self, key: Any) -> _Lookup:
         batch = self._filling
@@ -178,7 +174,10 @@ class Batches:
         batch = self._flying.pop(task)
         if task.cancelled():
             # Perhaps before it had begun, so that it could tell nobody.
-            self._drop(batch)
+            self._drop(batch, left())
+        elif (error := task.exception()) is not None:
+            self.failed += sum(not lookup.ended for lookup in batch.lookups)
+            self._drop(batch, error)
 
     def _close(self, batch: _Batch) -> None:
         """No further key joins the batch."""
@@ -188,23 +187,19 @@ class Batches:
             batch.timer.cancel()
             batch.timer = None
 
-    def _drop(self, batch: _Batch) -> None:
+    def _drop(self, batch: _Batch, error: BaseException) -> None:
         """Ends a batch that will bring no answer."""
         self._close(batch)
         for lookup in batch.lookups:
             if not lookup.ended:
-                self._end(lookup, error=left())
+                self._end(lookup, error=error)
 
     async def _fly(self, batch: _Batch) -> None:
         keys = tuple(lookup.key for lookup in batch.lookups)
         self.batches += 1
         self.sent += len(keys)
         number = self.batches
-        try:
-            outcome = await self._runner.handle(Item(f"batch {number}", number, keys))
-        except BaseException:
-            self._drop(batch)
-            raise
+        outcome = await self._runner.handle(Item(f"batch {number}", number, keys))
         if outcome.error is None:
             answers = answers_of(keys, outcome.value)
         else:
@@ -212,7 +207,7 @@ class Batches:
         for lookup, answer in zip(batch.lookups, answers, strict=True):
             if isinstance(answer, BaseException):
                 self.failed += 1
-                self._end(lookup, error=answer)
+                self._end(lookup, error=_for_its_key(answer))
             else:
                 self._end(lookup, value=answer)
 
@@ -231,6 +226,18 @@ class Batches:
                 waiter.set_result(value)
             else:
                 waiter.set_exception(error)
+
+
+def _for_its_key(error: BaseException) -> BaseException:
+    """The failure of one key, as it can be raised where somebody waits for that key."""
+    if isinstance(error, asyncio.CancelledError):  # as gather gives it, and who waits was not
+        failure = cancelled_itself()
+    elif isinstance(error, StopIteration):  # no coroutine can raise it
+        failure = LoadError("the batch function gave StopIteration for a key")
+    else:
+        return error
+    failure.__cause__ = error
+    return failure
 
 
 def answers_of(keys: Sequence[Any], returned: Any) -> Sequence[Any]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 import fanwise as fw
-from fanwise.errors import OperationCancelled
+from fanwise.errors import LoadError, OperationCancelled
 from fanwise.testing.virtual import run_virtual
 
 LONG_S = 1e6
@@ -108,5 +108,96 @@ def test_what_a_source_raises_when_it_is_closed_is_raised_where_the_block_is_lef
         with pytest.raises(KeyError, match="of the reader"):  # which is the first to be told
             async with fw.map(same, source()) as outcomes:
                 raise KeyError("of the reader")
+
+    run_virtual(main())
+
+
+# loader
+
+
+class Unreadable(dict[int, int]):
+    """A lazy mapping whose values cannot be had."""
+
+    def __getitem__(self, key: int) -> int:
+        raise LookupError(f"value of {key}")
+
+
+class Beyond(BaseException):
+    """No failure as others are."""
+
+
+async def looked_up(found: object) -> list[object]:
+    """What loading 1, 2 and 3 gives where the batch function returns this, or raises it."""
+
+    async def batch(_: object) -> object:
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    async with asyncio.timeout(60), fw.Loader(batch) as loader:  # type: ignore[arg-type, var-annotated]
+        got = list(await loader.load_many((1, 2, 3), return_errors=True))
+        assert loader.statistics().failed == sum(isinstance(one, BaseException) for one in got)
+        assert loader.statistics().under_way == 0
+        return got
+
+
+def test_a_value_that_is_a_cancellation_fails_its_key_and_cancels_nobody() -> None:
+    async def main() -> None:
+        got = await looked_up((1, asyncio.CancelledError(), 3))  # as gather returns it
+        assert (got[0], got[2]) == (1, 3)
+        assert isinstance(got[1], OperationCancelled)
+
+    run_virtual(main())
+
+
+def test_a_value_that_cannot_be_raised_fails_its_key_alone() -> None:
+    async def main() -> None:
+        got = await looked_up((StopIteration(), 2, 3))
+        assert got[1:] == [2, 3]
+        assert isinstance(got[0], LoadError)
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("found", "kind"), [(Unreadable({1: 1, 2: 2, 3: 3}), LookupError), (Beyond(), Beyond)]
+)
+def test_whatever_goes_wrong_with_a_batch_reaches_who_waits_for_it(
+    found: object, kind: type[BaseException]
+) -> None:
+    async def main() -> None:
+        got = await looked_up(found)
+        assert [type(one) for one in got] == [kind] * 3
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("leaving", ["the block", "a lookup"])
+def test_a_loader_that_is_cancelled_twice_leaves_no_task(leaving: str) -> None:
+    async def main() -> None:
+        async def slow_to_end(_: object) -> object:
+            try:
+                await asyncio.sleep(LONG_S)
+            finally:
+                await asyncio.sleep(5)
+
+        async def look_up() -> None:
+            async with fw.Loader(slow_to_end) as loader:  # type: ignore[arg-type, var-annotated]
+                other = asyncio.create_task(loader.load(1))
+                await asyncio.sleep(1)
+                if leaving == "a lookup":
+                    other.cancel()
+                    await asyncio.sleep(1)
+                    other.cancel()
+                    await asyncio.wait([other])
+                    assert len(asyncio.all_tasks()) == 2
+
+        task = asyncio.create_task(look_up())
+        if leaving == "the block":
+            await asyncio.sleep(3)
+            task.cancel()
+        await asyncio.wait([task])
+        await asyncio.sleep(0)
+        assert alone()
 
     run_virtual(main())
