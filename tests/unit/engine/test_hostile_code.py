@@ -201,3 +201,108 @@ def test_a_loader_that_is_cancelled_twice_leaves_no_task(leaving: str) -> None:
         assert alone()
 
     run_virtual(main())
+
+
+# listeners and hooks
+
+
+@pytest.mark.parametrize("nth", range(1, 5))
+@pytest.mark.parametrize("raised", [ValueError, StopIteration, asyncio.CancelledError, Beyond])
+def test_a_listener_that_raises_ends_its_graph(raised: type[BaseException], nth: int) -> None:
+    async def first() -> None:
+        await asyncio.sleep(1)
+
+    async def second(first: None) -> None:
+        await asyncio.sleep(1)
+
+    async def main() -> None:
+        graph = fw.Graph()
+        graph.add(first)
+        graph.add(second)
+        told: list[object] = []
+
+        def listen(event: object) -> None:
+            told.append(event)
+            if len(told) == nth:
+                raise raised
+
+        async with asyncio.timeout(60):
+            with pytest.raises(BaseException) as caught:  # noqa: PT011 - its kind is looked at
+                await graph.run(on_event=listen)
+        expected = RuntimeError if raised in {StopIteration, asyncio.CancelledError} else raised
+        assert type(caught.value) is expected
+        assert alone()
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("raised", [ValueError, asyncio.CancelledError, GeneratorExit])
+def test_an_error_hook_that_raises_holds_up_no_background_work(
+    raised: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        await asyncio.sleep(1)
+        raise LookupError
+
+    def hook(name: str, error: Exception) -> None:
+        raise raised
+
+    async def main() -> None:
+        async with fw.Background(on_error=hook, max_running=1) as background:
+            for _ in range(3):
+                background.start(fail)
+        assert background.statistics().failed == 3
+        assert asyncio.get_running_loop().time() == 3
+        assert alone()
+
+    run_virtual(main())
+    assert caplog.text.count("on_error failed") == 3
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize(
+    "way", ["parallel", "race", "map", "loader", "background", "graph", "hook"]
+)
+def test_an_interrupt_in_the_midst_of_work_gets_out(way: str, raised: type[BaseException]) -> None:
+    ended: list[str] = []
+
+    async def interrupt(*_: object) -> None:
+        await asyncio.sleep(1)
+        raise raised
+
+    async def fail() -> None:
+        raise LookupError
+
+    async def long(*_: object) -> None:
+        try:
+            await asyncio.sleep(LONG_S)
+        finally:
+            ended.append("long")
+
+    def hook(name: str, error: Exception) -> None:
+        raise raised
+
+    async def main() -> None:
+        if way == "parallel":
+            await fw.parallel([interrupt, long])
+        elif way == "race":
+            await fw.race([interrupt, long])
+        elif way == "map":
+            await fw.map(lambda f: f(), [interrupt, long]).collect()
+        elif way == "loader":
+            async with fw.Loader(interrupt) as loader:  # type: ignore[arg-type, var-annotated]
+                await fw.parallel([lambda: loader.load(1), long])
+        elif way == "graph":
+            graph = fw.Graph()
+            graph.add(interrupt, name="a")
+            graph.add(long, name="b")
+            await graph.run()
+        else:
+            async with fw.Background(on_error=hook) as background:
+                background.start(long)
+                background.start(interrupt if way == "background" else fail)
+        raise AssertionError("it was kept")
+
+    with pytest.raises(raised):
+        run_virtual(main())
+    assert ended == ["long"]

@@ -253,7 +253,11 @@ class Execution:
         )
         try:
             listener(event)
-        except Exception as failure:  # noqa: BLE001 - it is raised by run
+        except (asyncio.CancelledError, StopIteration) as failure:  # which no future can hold
+            shown = RuntimeError(f"on_event raised {type(failure).__name__}")
+            shown.__cause__ = failure
+            self.abort(shown)
+        except BaseException as failure:  # noqa: BLE001 - it is raised by run
             self.abort(failure)
 
     def abort(self, error: BaseException) -> None:

@@ -319,16 +319,18 @@ class Background:
             self._idle.set_result(None)
 
     def _done(self, job: Job, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            if self._ended:
-                self._tally.abandoned.append(job.name)
+        try:
+            if task.cancelled():
+                if self._ended:
+                    self._tally.abandoned.append(job.name)
+                else:
+                    self._tally.fail(job, cancelled_itself())
+            elif (error := task.exception()) is not None:
+                self._tally.fail(job, error)
             else:
-                self._tally.fail(job, cancelled_itself())
-        elif (error := task.exception()) is not None:
-            self._tally.fail(job, error)
-        else:
-            self._tally.succeeded += 1
-        self._go_on()
+                self._tally.succeeded += 1
+        finally:
+            self._go_on()
 
     # leaving
 

@@ -69,7 +69,9 @@ class Tally:
         if self._on_error is not None and isinstance(error, Exception):
             try:
                 self._on_error(job.name, error)
-            except Exception:  # noqa: BLE001 - a hook cannot break what it is told of
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # noqa: BLE001 - a hook cannot break what it is told of
                 _log.exception("on_error failed for background work %r", job.name)
 
     def log_abandoned(self) -> None:

@@ -59,6 +59,8 @@ class Scope:
         ended = self._tasks.pop(task)
         if not task.cancelled():
             task.exception()  # looked at here, so that asyncio does not complain about it later
-        ended(task)
-        if not self._tasks and self._last is not None and not self._last.done():
-            self._last.set_result(None)
+        try:
+            ended(task)
+        finally:  # whoever waits for the last one does so whatever comes out of the hook
+            if not self._tasks and self._last is not None and not self._last.done():
+                self._last.set_result(None)
