@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import math
 import random
@@ -483,10 +484,13 @@ def limiters(monkeypatch: pytest.MonkeyPatch) -> list[Limiter]:
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    logger = logging.getLogger("fanwise.background")
-    logger.setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in ("fanwise.background", "asyncio")]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     yield
-    logger.setLevel(logging.NOTSET)
+    gc.collect()  # what a missing safeguard has left behind is complained about here, and not later
+    for logger in loggers:
+        logger.setLevel(logging.NOTSET)
 
 
 def played(seed: int, limiters: list[Limiter]) -> list[tuple[float, str, str]]:
