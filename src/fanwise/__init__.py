@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanwise import documents, errors, types
+    from fanwise.engine.batching import batched
     from fanwise.engine.context import Context
     from fanwise.engine.graph.graph import Graph
+    from fanwise.engine.guardrails.guard import Guardrails
     from fanwise.engine.loader import Loader
     from fanwise.engine.loop import run_sync
     from fanwise.engine.opening import OpenRun as open_run  # noqa: N813 - it is used as a verb
@@ -51,6 +53,7 @@ _PLACES = {
     "Background": "engine.together.background",
     "Context": "engine.context",
     "Graph": "engine.graph.graph",
+    "Guardrails": "engine.guardrails.guard",
     "Limits": "limits.settings",
     "Loader": "engine.loader",
     "Outcome": "records",
@@ -60,6 +63,7 @@ _PLACES = {
     "Run": "engine.run",
     "Store": "journal.store",
     "assistant": "records",
+    "batched": "engine.batching",
     "documents": "",
     "errors": "",
     "fallback": "engine.together.race",
@@ -82,6 +86,7 @@ __all__ = [
     "Background",
     "Context",
     "Graph",
+    "Guardrails",
     "Limits",
     "Loader",
     "Outcome",
@@ -91,6 +96,7 @@ __all__ = [
     "Run",
     "Store",
     "assistant",
+    "batched",
     "documents",
     "errors",
     "fallback",

@@ -10,12 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fanwise.engine.batching import BatchReport
     from fanwise.engine.graph.context import StepContext
     from fanwise.engine.graph.report import GraphReport
     from fanwise.engine.graph.result import GraphResult
     from fanwise.engine.graph.states import StepEvent
+    from fanwise.engine.guardrails.guard import GuardrailEvent, GuardrailsOf
     from fanwise.engine.loader import LoaderStatistics
     from fanwise.engine.mapping import Map
+    from fanwise.engine.modes.choice import ModeTimes
+    from fanwise.engine.modes.report import ModeReport, PackReport
+    from fanwise.engine.modes.settings import Fallback, Pack
+    from fanwise.engine.ordering import easiest_first
     from fanwise.engine.planning import Plan
     from fanwise.engine.together.background import BackgroundStatistics
     from fanwise.progress.live import Snapshot
@@ -26,6 +32,15 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "BackgroundStatistics": "engine.together.background",
+    "BatchReport": "engine.batching",
+    "Fallback": "engine.modes.settings",
+    "GuardrailEvent": "engine.guardrails.guard",
+    "GuardrailsOf": "engine.guardrails.guard",
+    "ModeReport": "engine.modes.report",
+    "ModeTimes": "engine.modes.choice",
+    "Pack": "engine.modes.settings",
+    "PackReport": "engine.modes.report",
+    "easiest_first": "engine.ordering",
     "Delta": "records",
     "LoaderStatistics": "engine.loader",
     "GraphReport": "engine.graph.report",
@@ -48,12 +63,20 @@ _PLACES = {
 
 __all__ = [
     "BackgroundStatistics",
+    "BatchReport",
     "Delta",
+    "Fallback",
     "GraphReport",
     "GraphResult",
+    "GuardrailEvent",
+    "GuardrailsOf",
     "LoaderStatistics",
     "Map",
     "Message",
+    "ModeReport",
+    "ModeTimes",
+    "Pack",
+    "PackReport",
     "Plan",
     "Report",
     "Schema",
@@ -66,6 +89,7 @@ __all__ = [
     "Timeouts",
     "TrackReport",
     "Usage",
+    "easiest_first",
 ]
 
 

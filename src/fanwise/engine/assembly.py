@@ -12,9 +12,9 @@ from fanwise.clock import Clock
 from fanwise.engine.attempts import Attempts
 from fanwise.engine.calls import Caller
 from fanwise.engine.flights import Flights
+from fanwise.engine.parts import Parts
 from fanwise.engine.pools import Pools
 from fanwise.engine.recognition import SAMPLE, Recognition
-from fanwise.engine.run import Parts
 from fanwise.engine.simulated import PROVIDER, Simulated
 from fanwise.limits.settings import Limits
 from fanwise.models.endpoint import Endpoint

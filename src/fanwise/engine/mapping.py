@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from fanwise.engine.workers import Crew, Item, Room
 from fanwise.errors import StateError, UsageError
 from fanwise.records import Outcome
+
+if TYPE_CHECKING:
+    from fanwise.engine.modes.report import ModeReport
+    from fanwise.engine.modes.settings import ModeUsed
 
 _HELD = 1000  # finished outcomes that wait for an earlier one with their values in memory
 
@@ -37,6 +41,7 @@ class Map:
         opened: Callable[[Crew], Callable[[], None]],
         read_back: Callable[[str], Awaitable[Any]] | None = None,
         ordered: bool = False,
+        modes: Callable[[], ModeReport] | None = None,
     ) -> None:
         self._items = items
         self._handle = handle
@@ -44,6 +49,7 @@ class Map:
         self._opened = opened
         self._read_back = read_back
         self._ordered = ordered
+        self._modes = modes
         self._crew: Crew | None = None
         self._closed: Callable[[], None] | None = None
         self._next = 0
@@ -53,6 +59,27 @@ class Map:
     def __repr__(self) -> str:
         state = "ended" if self._ended else "open" if self._crew else "not entered"
         return f"<Map {state}, {self._crew.taken if self._crew else 0} items taken>"
+
+    def mode_report(self) -> ModeReport | None:
+        """How it went about its items: true at any time, complete after the block.
+
+        Returns:
+            The report; ``None`` where neither a mode, a pack nor guardrails were given: every item
+            then goes side by side with the others.
+        """
+        return None if self._modes is None else self._modes()
+
+    @property
+    def processing_mode_used(self) -> ModeUsed:
+        """The mode that most answers came from until now."""
+        report = self.mode_report()
+        return "parallel" if report is None else report.processing_mode_used
+
+    @property
+    def fallback_reason(self) -> str:
+        """Why it turned to another mode; empty where it did not."""
+        report = self.mode_report()
+        return "" if report is None else report.fallback_reason
 
     async def __aenter__(self) -> Self:
         if self._crew is not None:

@@ -5,17 +5,31 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fanwise.clock import LoopClock
 from fanwise.engine.identity import own_id
 from fanwise.engine.mapping import Map
+from fanwise.engine.modes.choice import ModeTimes
+from fanwise.engine.modes.settings import (
+    GUARDED,
+    AskedMode,
+    Fallback,
+    ModeOptions,
+    Never,
+    Pack,
+    mode_options,
+)
+from fanwise.engine.ordering import WINDOW, arranged
 from fanwise.engine.runner import ONCE, Runner, check_seconds
 from fanwise.engine.sources import chunks_of
 from fanwise.engine.workers import Crew, Item
 from fanwise.limits.limiter import Limiter
 from fanwise.limits.settings import Limits
 from fanwise.retry.policy import Retry
+
+if TYPE_CHECKING:
+    from fanwise.engine.guardrails.guard import Guardrails, GuardrailsOf
 
 _READ_AHEAD = 64
 _SPARE_WORKERS = 64
@@ -30,6 +44,13 @@ def map(  # noqa: A001 - it is what the builtin does, at once
     retry: Retry | None = None,
     timeout_s: float = math.inf,
     ordered: bool = False,
+    mode: AskedMode | None = None,
+    pack: Pack | None = None,
+    fallback: Fallback | Never | None = None,
+    times: ModeTimes | None = None,
+    guardrails: Guardrails | GuardrailsOf | None = None,
+    key: Callable[[Any], Any] | None = None,
+    window: int = WINDOW,
     chance: random.Random | None = None,
 ) -> Map:
     """One asynchronous function over many items, as many at once as the limits allow.
@@ -45,36 +66,116 @@ def map(  # noqa: A001 - it is what the builtin does, at once
             ``retry_on`` names the exceptions that a further attempt may mend.
         timeout_s: Deadline of one attempt in seconds; the function is cancelled then.
         ordered: Outcomes in the order of the source instead of as they complete.
+        mode: ``"parallel"``, ``"batch"`` (with a pack), ``"sequential"``, or ``"auto"``: by the
+            number of items, and by predicted time once ``times`` knows enough. With a mode, what
+            fails is run again in the next one, as ``fallback`` says. Without, items go side by
+            side (packed, where there is a pack) and nothing is run again.
+        pack: How several items are asked in one request (:class:`fanwise.types.Pack`).
+        fallback: When another mode takes over (:class:`fanwise.types.Fallback`), or ``"never"``.
+        times: What calls have taken in earlier maps (:class:`fanwise.types.ModeTimes`).
+        guardrails: Make new work go one after another while too much goes wrong.
+        key: From an item to its sort key: the smallest of the next ``window`` items goes first.
+        window: Items that ``key`` chooses from, at least 1.
         chance: Source of jitter, for tests.
 
     Returns:
-        A :class:`Map`, to be entered (``async with``) or collected (``await ….collect()``). What
-        the function raises is an outcome's ``error``. Leaving the block cancels what still runs.
+        A :class:`~fanwise.types.Map`, to be entered (``async with``) or collected
+        (``await ….collect()``). What the function raises is an outcome's ``error``. Leaving the
+        block cancels what still runs.
 
     Raises:
-        ConfigError: ``timeout_s`` is not above 0, or the source cannot be iterated.
+        ConfigError: ``timeout_s`` is not above 0, the source cannot be iterated, or the options of
+            modes do not fit together; nothing was begun.
     """
     check_seconds("timeout_s", timeout_s)
     clock = LoopClock()
-    runner = Runner(
-        function,
-        limiter=Limiter(limits or Limits(concurrency=20), clock=clock, name="map"),
-        retry=retry or ONCE,
-        timeout_s=timeout_s,
-        clock=clock,
-        chance=chance or random.Random(),
-    )
-    room = _Room(runner)
-    return Map(
-        lambda: _items(source),
-        runner.handle,
+    limiter = Limiter(limits or Limits(concurrency=20), clock=clock, name="map")
+    chance = chance or random.Random()
+
+    def runner_of(work: Callable[[Any], Awaitable[Any]]) -> Runner:
+        return Runner(
+            work,
+            limiter=limiter,
+            retry=retry or ONCE,
+            timeout_s=timeout_s,
+            clock=clock,
+            chance=chance,
+        )
+
+    items = arranged(lambda: plain_items(source), key=key, window=window)
+    options = mode_options(mode, pack, fallback)
+    if options is not None or guardrails is not None:
+        return _moded(
+            function,
+            items,
+            options=options or GUARDED,
+            runner_of=runner_of,
+            total=len(source) if hasattr(source, "__len__") else None,
+            times=times or ModeTimes(),
+            guardrails=guardrails,
+            ordered=ordered,
+        )
+    runner = runner_of(function)
+    room = PlainRoom(runner)
+    return Map(items, runner.handle, room=room, opened=room.opened, ordered=ordered)
+
+
+def _moded(
+    function: Callable[[Any], Awaitable[Any]],
+    items: Callable[[], AsyncIterator[list[Item]]],
+    *,
+    options: ModeOptions,
+    runner_of: Callable[[Callable[[Any], Awaitable[Any]]], Runner],
+    total: int | None,
+    times: ModeTimes,
+    guardrails: Guardrails | GuardrailsOf | None,
+    ordered: bool,
+) -> Map:
+    from fanwise.engine.modes.driver import Driver
+    from fanwise.engine.modes.guarding import Guarding
+    from fanwise.engine.modes.plainly import PlainWork, handler
+
+    work = PlainWork(runner_of, function, options.pack.ask if options.pack else None)
+    runner = work.runner
+    limiter = runner.limiter
+    room = PlainRoom(runner)
+    guarding = None
+    if guardrails is not None:
+        guarding = Guarding(guardrails, requests=lambda: requests_of(limiter))
+    driver = Driver(
+        options,
+        work=work,
         room=room,
-        opened=room.opened,
+        clock=LoopClock(),
+        concurrency=lambda: limiter.concurrency,
+        times=times,
+        total=total,
+        guarding=guarding,
+    )
+
+    def opened(crew: Crew) -> Callable[[], None]:
+        room.opened(crew)
+        work.begin()
+        return driver.opened(crew)
+
+    return Map(
+        lambda: driver.items(items()),
+        handler(driver),
+        room=driver,
+        opened=opened,
         ordered=ordered,
+        modes=driver.report,
     )
 
 
-async def _items(source: Any) -> AsyncIterator[list[Item]]:
+def requests_of(limiter: Limiter) -> tuple[int, int]:
+    """Requests that a limiter has let through, and those of them that were refused."""
+    counts = limiter.statistics()
+    return counts.granted, counts.refused
+
+
+async def plain_items(source: Any) -> AsyncIterator[list[Item]]:
+    """Items by position or by the id they carry, in chunks."""
     chunks = chunks_of(source, size=_READ_AHEAD)
     position = 0
     try:
@@ -90,22 +191,25 @@ async def _items(source: Any) -> AsyncIterator[list[Item]]:
             await close()
 
 
-class _Room:
+class PlainRoom:
     """Says whether one more worker would be of use."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
     def has_room(self) -> bool:
+        """Nobody waits for a permit."""
         return not self._runner.limiter.waiting
 
     def max_workers(self) -> int:
+        """Most workers that can be of any use."""
         concurrency = self._runner.limiter.concurrency
         if not math.isfinite(concurrency):
             return _MOST_WORKERS
         return min(_MOST_WORKERS, 2 * int(concurrency) + _SPARE_WORKERS)
 
     def opened(self, crew: Crew) -> Callable[[], None]:
+        """The map is entered; returns what ends it."""
         self._runner.limiter.on_room(crew.kick)
         self._runner.begin()
         return _nothing

@@ -217,6 +217,11 @@ class Pools:
         for pool in self._pools.values():
             pool.limiter.close(error)
 
+    def requests(self) -> tuple[int, int]:
+        """Requests let through until now, and those of them that were refused, over all pools."""
+        counts = [pool.limiter.statistics() for pool in self._pools.values()]
+        return sum(count.granted for count in counts), sum(count.refused for count in counts)
+
     def waiting_by_cause(self) -> Mapping[Cause, int]:
         """Requests that wait for a permit, by what they wait for, over all pools."""
         total: dict[Cause, int] = {}

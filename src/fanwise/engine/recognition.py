@@ -51,6 +51,7 @@ class Recognition:
         self._held = 0
         self._verdict: bool | None = None if self._size else True
         self._waiter: asyncio.Future[None] | None = None
+        self._refusal: Exception | None = None
 
     @property
     def open(self) -> bool:
@@ -85,6 +86,7 @@ class Recognition:
 
         Raises:
             Unrecognised: Too much has changed; nothing was sent.
+            Exception: What :meth:`refuse_all` was given, before there was a verdict.
         """
         if self.open:
             if item_id in self._undecided:
@@ -93,12 +95,19 @@ class Recognition:
                 self._held += 1
                 if self._held > self._patience:
                     self._decide(accepted=False)
-        if self.open:
+        if self.open and self._refusal is None:
             if self._waiter is None:
                 self._waiter = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._waiter)
+        if self.open and self._refusal is not None:
+            raise self._refusal
         if not self._verdict:
             raise self._error()
+
+    def refuse_all(self, error: Exception) -> None:
+        """Nothing more comes to decide by: whoever is held back, now or later, gets this error."""
+        self._refusal = error
+        self._tell()
 
     def _judge(self) -> None:
         if self._known >= self._needed:
@@ -108,6 +117,9 @@ class Recognition:
 
     def _decide(self, *, accepted: bool) -> None:
         self._verdict = accepted
+        self._tell()
+
+    def _tell(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fanwise.engine.idempotency import named
 from fanwise.engine.identity import Namer, jsonable
 from fanwise.engine.items import ItemFunction, ItemRunner
 from fanwise.engine.mapping import Map
-from fanwise.engine.recognition import Recognition
+from fanwise.engine.modes.choice import ModeTimes
+from fanwise.engine.modes.journalled import moded_map
+from fanwise.engine.modes.settings import GUARDED, mode_options
+from fanwise.engine.ordering import WINDOW, arranged
 from fanwise.engine.sources import chunks_of
-from fanwise.engine.work import Call, Drained, ItemWork, OnDelta, make_call, make_request
+from fanwise.engine.work import Call, Drained, ItemWork, OnDelta, make_call
 from fanwise.engine.workers import Crew, Item
 from fanwise.errors import CallError, FanwiseError, JournalError, StateError
 from fanwise.models.identity import content_key
@@ -22,41 +25,19 @@ from fanwise.records import CallKey, CallRecord, ErrorInfo, Json, Request
 from fanwise.records.quick import maker
 
 if TYPE_CHECKING:
-    from fanwise.clock import Clock
-    from fanwise.engine.attempts import Attempts
-    from fanwise.engine.calls import Caller
     from fanwise.engine.graph.graph import Graph
     from fanwise.engine.graph.result import GraphResult
-    from fanwise.engine.pools import Pools
-    from fanwise.engine.simulated import Simulated
-    from fanwise.journal.home import Home
-    from fanwise.journal.memory import Journal
-    from fanwise.journal.memory_home import MemoryHome
+    from fanwise.engine.guardrails.guard import Guardrails, GuardrailsOf
+    from fanwise.engine.modes.settings import AskedMode, Fallback, Never, Pack
+    from fanwise.engine.parts import Parts
     from fanwise.limits.settings import Limits
     from fanwise.models.rules import Rules
-    from fanwise.progress.live import Progress, Snapshot
+    from fanwise.progress.live import Snapshot
     from fanwise.progress.report import Report
 
 _RECALL = 500  # items looked up at once when a run is resumed
 _READ_AHEAD = 64  # items read at once in a new run
-_LONGEST_KEY = 200
 _make_key = maker(CallKey)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a run is put together from; :mod:`fanwise.engine.opening` does it."""
-
-    home: Home | MemoryHome
-    journal: Journal
-    clock: Clock
-    pools: Pools
-    simulated: Simulated
-    attempts: Attempts
-    caller: Caller
-    recognition: Recognition
-    progress: Progress
-    repeat_ambiguous: bool
 
 
 class Run:
@@ -74,6 +55,7 @@ class Run:
         self.progress = parts.progress
         self.recognition = parts.recognition
         self.schemas = Schemas()
+        self.mode_times = ModeTimes()
         self.repeat_ambiguous = parts.repeat_ambiguous
         self._crews: list[Crew] = []
         self._unfinished = False
@@ -132,6 +114,12 @@ class Run:
         model_of: Callable[[Any], str] | None = None,
         ordered: bool = False,
         total: int | None = None,
+        mode: AskedMode | None = None,
+        pack: Pack | None = None,
+        fallback: Fallback | Never | None = None,
+        guardrails: Guardrails | GuardrailsOf | None = None,
+        key: Callable[[Any], Any] | None = None,
+        window: int = WINDOW,
     ) -> Map:
         """One function over many items, as many at once as the limits allow.
 
@@ -148,22 +136,50 @@ class Run:
                 than 1000 wait for an earlier one, their values are read back from the journal and
                 are plain JSON then.
             total: How many items there are, where the source does not know (for progress).
+            mode: As in :func:`fanwise.map`; ``"auto"`` predicts from what this run has measured.
+            pack: As there, with ``ask(ctx, items)``; calls are journalled with its first item. In
+                a resumed run, items that had succeeded have their journalled value: plain JSON.
+            fallback: As there.
+            guardrails: As there; what they do is an event of the journal too.
+            key: As there.
+            window: As there.
 
         Returns:
             A :class:`Map`, to be entered or collected. Cancelling it closes what is in flight.
+
+        Raises:
+            ConfigError: The options of modes do not fit together; nothing was spent.
         """
         if total is None and hasattr(source, "__len__"):
             total = len(source)
         self.progress.set_total(total)
         namer = Namer(item_id=item_id, describe=describe)
-        runner = ItemRunner(self, function, namer=namer, model_of=model_of)
+        items = arranged(
+            lambda: self._items(source, namer, known_total=total), key=key, window=window
+        )
 
         async def read_back(found: str) -> Any:
             record = await self.journal.item(found)
             return None if record is None else record.value
 
+        options = mode_options(mode, pack, fallback)
+        if options is not None or guardrails is not None:
+            return moded_map(
+                self,
+                function,
+                items,
+                options=options or GUARDED,
+                pools=self._parts.pools,
+                total=total,
+                guardrails=guardrails,
+                runner_of=lambda work: ItemRunner(self, work, namer=namer, model_of=model_of),
+                opened=self._opened,
+                read_back=read_back,
+                ordered=ordered,
+            )
+        runner = ItemRunner(self, function, namer=namer, model_of=model_of)
         return Map(
-            lambda: self._items(source, namer, known_total=total),
+            items,
             runner.handle,
             room=self._parts.pools,
             opened=self._opened,
@@ -275,7 +291,7 @@ class Run:
         key = content_key(request, origin=target.endpoint.origin)
         return make_call(
             work=work,
-            request=_named(request, f"fanwise-{self.run_id}-{work.item_id}-{key}-{sample}"),
+            request=named(request, f"fanwise-{self.run_id}-{work.item_id}-{key}-{sample}"),
             target=target,
             key=_make_key(work.item_id, key, sample),
             label=label,
@@ -338,6 +354,7 @@ class Run:
             crew.stop()
         self._parts.pools.refuse_all(error)
         self._parts.attempts.refuse_all(error)
+        self.recognition.refuse_all(error)
 
     def journal_failed(self, error: JournalError) -> None:
         """The journal cannot be written any more: admission stops."""
@@ -376,24 +393,3 @@ class Run:
         from fanwise.engine.reporting import report_of
 
         return await report_of(self._parts.home, self.journal)
-
-
-def _named(request: Request, name: str) -> Request:
-    """The request with its idempotency key; written out, since every call comes through here."""
-    return make_request(
-        model=request.model,
-        messages=request.messages,
-        parameters=request.parameters,
-        schema=request.schema,
-        endpoint=request.endpoint,
-        body=request.body,
-        version=request.version,
-        idempotency_key=header_safe(name),
-    )
-
-
-def header_safe(text: str) -> str:
-    """An idempotency key that fits a header: long or unprintable ones become a hash."""
-    if len(text) <= _LONGEST_KEY and text.isascii() and text.isprintable():
-        return text
-    return "fanwise-" + hashlib.blake2b(text.encode(), digest_size=24).hexdigest()

@@ -80,6 +80,7 @@ class Crew:
         self.source_waiting = False
         self.error: BaseException | None = None
         self.error_shown = False
+        self.on_stop: Callable[[], None] | None = None
         self.taken = 0
         self._handled = 0
 
@@ -96,6 +97,8 @@ class Crew:
         """Takes no further item; what has been started goes on."""
         self._stopping = True
         self._backlog.clear()
+        if self.on_stop is not None:
+            self.on_stop()
         self._wake_pump()
         self._release_idle()
 

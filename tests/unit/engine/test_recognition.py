@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from fanwise.engine.recognition import Recognition, Unrecognised
+from fanwise.errors import StateError
 from fanwise.testing.virtual import run_virtual
 
 
@@ -116,3 +117,17 @@ def test_a_watched_item_that_ends_otherwise_is_strange() -> None:
 
 def test_accepted_changes_go_out_at_once() -> None:
     run_virtual(Recognition(finished=ids(100), accept_changes=True).strange("item-3"))
+
+
+def test_a_drained_run_holds_nobody_back_any_more() -> None:
+    async def main() -> None:
+        guard = Recognition(finished=["a", "b"])
+        held = asyncio.ensure_future(guard.strange("unknown"))
+        await asyncio.sleep(1)
+        error = StateError("drained")
+        guard.refuse_all(error)
+        for waiting in (held, guard.strange("later")):
+            with pytest.raises(StateError, match="drained"):
+                await waiting
+
+    run_virtual(main())

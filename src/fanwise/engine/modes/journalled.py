@@ -1,0 +1,199 @@
+"""Modes of ``run.map``: an item's function waits in its mode; its end is journalled once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fanwise.engine.context import Context
+from fanwise.engine.mapping import Map
+from fanwise.engine.modes.driver import Driver
+from fanwise.engine.modes.entries import Entry
+from fanwise.engine.modes.guarding import Guarding
+from fanwise.engine.modes.settings import ModeOptions, Pack
+from fanwise.engine.recognition import Unrecognised
+from fanwise.engine.work import Drained
+from fanwise.errors import JournalError
+from fanwise.records import Outcome
+
+if TYPE_CHECKING:
+    from fanwise.engine.guardrails.guard import Guardrails, GuardrailsOf
+    from fanwise.engine.items import ItemFunction, ItemRunner
+    from fanwise.engine.pools import Pools
+    from fanwise.engine.run import Run
+    from fanwise.engine.workers import Crew, Item
+
+_ENDS_THE_MAP = (JournalError, Unrecognised, Drained)
+
+
+class JournalledWork:
+    """Carries out entries of a run's map.
+
+    Args:
+        run: The run.
+        function: ``async (ctx, item) -> value``.
+        pack: How several items are asked at once, where they can be.
+    """
+
+    def __init__(self, run: Run, function: ItemFunction, pack: Pack | None) -> None:
+        self.peak = 0
+        self._at_once = 0
+        self._run = run
+        self._function = function
+        self._pack = pack
+
+    async def alone(self, entry: Entry) -> Outcome:
+        return await self._tried(entry, lambda: self._function(entry.context, entry.value))
+
+    async def together(self, entries: Sequence[Entry], items: Mapping[str, Any]) -> Outcome:
+        pack = self._pack
+        assert pack is not None
+        first = entries[0]
+        return await self._tried(first, lambda: pack.ask(first.context, items))
+
+    async def _tried(self, entry: Entry, call: Callable[[], Awaitable[Any]]) -> Outcome:
+        clock = self._run.clock
+        began = clock.monotonic()
+        self._at_once += 1
+        self.peak = max(self.peak, self._at_once)
+        value: Any = None
+        failure: Exception | None = None
+        try:
+            value = await call()
+        except _ENDS_THE_MAP:
+            raise
+        except Exception as error:  # noqa: BLE001 - an item's failure is data
+            self._run.raise_if_fatal(error)
+            failure = error
+        finally:
+            self._at_once -= 1
+        return Outcome(
+            item_id=entry.id,
+            ok=failure is None,
+            value=value,
+            error=failure,
+            service_s=clock.monotonic() - began,
+        )
+
+
+class JournalledModes:
+    """The modes of one map of a run.
+
+    Items that a resumed run knows as finished pass by while it is still being decided whether the
+    work is the same, since that needs many of them and a mode may let only one through.
+
+    Args:
+        run: The run.
+        function: ``async (ctx, item) -> value``.
+        options: What the caller asked for. Where items can be packed, the journal knows a pack's
+            calls only with its first item: items that had succeeded are answered from their end.
+        pools: The run's limits.
+        total: Items of the source, where known.
+        guardrails: Guardrails, where there are any.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        function: ItemFunction,
+        *,
+        options: ModeOptions,
+        pools: Pools,
+        total: int | None,
+        guardrails: Guardrails | GuardrailsOf | None,
+    ) -> None:
+        self._run = run
+        self._function = function
+        self._packed = options.pack is not None
+        self._finished: set[str] = set()
+        guarding = None
+        if guardrails is not None:
+            guarding = Guarding(guardrails, requests=pools.requests, note=run.journal.control)
+        self.driver = Driver(
+            options,
+            work=JournalledWork(run, function, options.pack),
+            room=pools,
+            clock=run.clock,
+            concurrency=lambda: pools.limit,
+            times=run.mode_times,
+            total=total,
+            guarding=guarding,
+            aligned=run.resumed,
+        )
+
+    def opened(self, crew: Crew, closed: Callable[[], None]) -> Callable[[], None]:
+        """The map is entered; returns what ends it."""
+        ended = self.driver.opened(crew)
+
+        def both() -> None:
+            ended()
+            closed()
+
+        return both
+
+    def handler(self, runner: ItemRunner) -> Callable[[Item], Awaitable[Outcome | None]]:
+        """What the map's workers do with an item: what of it is known, may anything be sent?"""
+
+        async def handle(item: Item) -> Outcome | None:
+            known = item.known
+            if known is None:
+                try:
+                    await self._run.recognition.strange(item.id)
+                except Drained:
+                    return None
+            elif known.state == "succeeded" and (self._packed or self._run.recognition.open):
+                self._finished.add(item.id)
+            return await runner.handle(item)
+
+        return handle
+
+    async def function(self, ctx: Context, value: Any) -> Any:
+        """The item's function, in its mode."""
+        if ctx.item_id in self._finished:
+            self._finished.discard(ctx.item_id)
+            self.driver.passed_by(Entry(ctx.item_id, 0, value, context=ctx))
+            if not self._packed:
+                return await self._function(ctx, value)
+            record = await self._run.journal.item(ctx.item_id)
+            return None if record is None else record.value
+        outcome = await self.driver.run(Entry(ctx.item_id, 0, value, context=ctx))
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def has_room(self) -> bool:
+        """Whether one more worker would be of use; in doubt about a resumed run, always."""
+        return self._run.recognition.open or self.driver.has_room()
+
+    def max_workers(self) -> int:
+        """Most workers that can be of any use."""
+        return self.driver.max_workers()
+
+
+def moded_map(
+    run: Run,
+    function: ItemFunction,
+    items: Callable[[], AsyncIterator[list[Item]]],
+    *,
+    options: ModeOptions,
+    pools: Pools,
+    total: int | None,
+    guardrails: Guardrails | GuardrailsOf | None,
+    runner_of: Callable[[ItemFunction], ItemRunner],
+    opened: Callable[[Crew], Callable[[], None]],
+    read_back: Callable[[str], Awaitable[Any]],
+    ordered: bool,
+) -> Map:
+    """A run's map with modes, from the parts that one without them is made of."""
+    modes = JournalledModes(
+        run, function, options=options, pools=pools, total=total, guardrails=guardrails
+    )
+    return Map(
+        lambda: modes.driver.items(items()),
+        modes.handler(runner_of(modes.function)),
+        room=modes,
+        opened=lambda crew: modes.opened(crew, opened(crew)),
+        read_back=read_back,
+        ordered=ordered,
+        modes=modes.driver.report,
+    )
