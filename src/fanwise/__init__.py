@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fanwise.engine.tracking import Tracker as track  # noqa: N813 - it is used as a verb
     from fanwise.journal.home import open_home
     from fanwise.journal.store import Store
+    from fanwise.limits.budget import Budget
     from fanwise.limits.settings import Limits
     from fanwise.records import (
         Outcome,
@@ -51,6 +52,7 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "Background": "engine.together.background",
+    "Budget": "limits.budget",
     "Context": "engine.context",
     "Graph": "engine.graph.graph",
     "Guardrails": "engine.guardrails.guard",
@@ -84,6 +86,7 @@ _RENAMED = {"open_run": "OpenRun", "track": "Tracker"}
 
 __all__ = [
     "Background",
+    "Budget",
     "Context",
     "Graph",
     "Guardrails",

@@ -228,9 +228,19 @@ class PermitTimeout(LimitError):
 
 
 class BudgetExhausted(LimitError):
-    """The user's budget cannot cover the call; nothing was sent."""
+    """The user's budget cannot cover the next call, which was not sent; what was paid for is kept.
+
+    Args:
+        message: What is used up.
+        hint: How to go on.
+        kind: What was bounded: ``usd``, ``tokens``, ``calls`` or ``wall_s``.
+    """
 
     code = "budget_exhausted"
+
+    def __init__(self, message: str, *, hint: str = "", kind: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
 
 
 class JournalError(FanwiseError):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fanwise.progress.live import Snapshot
     from fanwise.progress.report import Report
     from fanwise.progress.tracked import Span, TrackReport
-    from fanwise.records import Delta, Message, Schema, StatedLimit, Timeouts, Usage
+    from fanwise.records import BudgetUse, Delta, Message, Schema, StatedLimit, Timeouts, Usage
     from fanwise.simulator.profile import SimProfile
 
 _PLACES = {
@@ -41,6 +41,7 @@ _PLACES = {
     "Pack": "engine.modes.settings",
     "PackReport": "engine.modes.report",
     "easiest_first": "engine.ordering",
+    "BudgetUse": "records",
     "Delta": "records",
     "LoaderStatistics": "engine.loader",
     "GraphReport": "engine.graph.report",
@@ -64,6 +65,7 @@ _PLACES = {
 __all__ = [
     "BackgroundStatistics",
     "BatchReport",
+    "BudgetUse",
     "Delta",
     "Fallback",
     "GraphReport",

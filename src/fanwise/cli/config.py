@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     timeout: Duration | None = None
     attempt_timeout: Duration | None = None
     deadline: Duration | None = None
+    budget_usd: Rate | None = None
+    budget_tokens: Annotated[int, Field(ge=1)] | None = None
+    budget_calls: Annotated[int, Field(ge=1)] | None = None
     ordered: bool = False
     cache: bool = False
     quiet: bool = False

@@ -132,6 +132,22 @@ class LimitFlags:
         str | None,
         Option(metavar="TIME", help="One attempt of a call.", rich_help_panel=_LIMITS),
     ] = None
+    budget_usd: Annotated[
+        float | None,
+        Option(
+            metavar="USD",
+            help="Spend at most so many dollars: then it drains, resumable, with exit code 4.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None
+    budget_tokens: Annotated[
+        int | None,
+        Option(metavar="N", help="Use at most so many tokens.", rich_help_panel=_LIMITS),
+    ] = None
+    budget_calls: Annotated[
+        int | None,
+        Option(metavar="N", help="Send at most so many calls.", rich_help_panel=_LIMITS),
+    ] = None
     deadline: Annotated[
         str | None,
         Option(

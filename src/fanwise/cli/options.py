@@ -44,6 +44,7 @@ class RunOptions:
         timeout_s: A whole call with its waits; ``None`` takes the engine's own.
         attempt_timeout_s: One attempt; ``None`` takes the engine's own.
         deadline_s: The whole run; ``None`` for as long as it takes.
+        budget_usd, budget_tokens, budget_calls: What the run may spend over all of its sessions.
         base_url, api_key_env: Where the models are, and the variable that holds the key.
         schema: Absolute path of a JSON Schema.
         opt: Sampling parameters and, for ``sim/`` models, parts of their profile.
@@ -67,6 +68,9 @@ class RunOptions:
     timeout_s: float | None = None
     attempt_timeout_s: float | None = None
     deadline_s: float | None = None
+    budget_usd: float | None = None
+    budget_tokens: int | None = None
+    budget_calls: int | None = None
     base_url: str | None = None
     api_key_env: str | None = None
     schema: str | None = None

@@ -11,7 +11,7 @@ from fanwise.cli.failures import ExitCode
 from fanwise.cli.flags import HomeFlags
 from fanwise.cli.homes import find_run, home_of, reading, status_of
 from fanwise.errors import ConfigError
-from fanwise.progress.words import duration, money, number
+from fanwise.progress.words import budget, duration, money, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,6 +137,7 @@ def _show_run(record: RunRecord, report: Report) -> None:
         ("calls", f"{number(counters.calls)}, {number(counters.attempts)} sends"),
         ("tokens", f"{number(counters.input_tokens)} in, {number(counters.output_tokens)} out"),
         ("cost", money(report.cost_usd)),
+        ("budget used", budget(report.budgets)),
         ("time", duration(report.wall_s)),
         ("in doubt", f"{resends} in flight at a crash" if report.ambiguous_count else ""),
     ]

@@ -16,7 +16,7 @@ from fanwise.cli.flags import HomeFlags, WorkFlags
 from fanwise.cli.homes import home_of, reading
 from fanwise.cli.options import STDIN, RunOptions, read_options
 from fanwise.documents.sources import existing
-from fanwise.errors import ConfigError
+from fanwise.errors import BudgetExhausted, ConfigError
 
 if TYPE_CHECKING:
     from fanwise.cli.shipments import ShipmentFile
@@ -193,18 +193,22 @@ class _Work:
 
         options = session.options
         assert options.source is not None
-        self.summary = await scan_mail(
-            options.source,
-            model=options.models[0],
-            home=session.home,
-            open_run=session.open_run,
-            force=self._flags.force,
-            dry_run=self._flags.dry_run,
-            after=self._flags.after,
-            limit=options.limit,
-            parameters=parameters_and_profile(options)[0],
-            on_outcome=self._landed,
-        )
+        try:
+            self.summary = await scan_mail(
+                options.source,
+                model=options.models[0],
+                home=session.home,
+                open_run=session.open_run,
+                force=self._flags.force,
+                dry_run=self._flags.dry_run,
+                after=self._flags.after,
+                limit=options.limit,
+                parameters=parameters_and_profile(options)[0],
+                on_outcome=self._landed,
+            )
+        except BudgetExhausted:
+            self._write_whole()
+            raise
         self._write_whole()
 
     def _landed(self, outcome: Outcome) -> None:

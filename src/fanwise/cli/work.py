@@ -22,10 +22,13 @@ from fanwise.cli.signals import Interrupts, obeying
 from fanwise.engine.opening import OpenRun
 from fanwise.engine.reporting import read_report
 from fanwise.engine.simulated import profile_of
-from fanwise.errors import Conflict, FanwiseError, InputError, StateError
+from fanwise.engine.spending import check_price
+from fanwise.errors import BudgetExhausted, Conflict, FanwiseError, InputError, StateError
 from fanwise.journal.home import FINAL, open_home
+from fanwise.limits.budget import Budget
 from fanwise.limits.settings import Limits
 from fanwise.models.names import split_model
+from fanwise.models.prices import Prices
 from fanwise.progress.report import summary_json
 from fanwise.progress.words import duration
 from fanwise.records import NOTHING, Json, RunRecord, Timeouts
@@ -78,6 +81,7 @@ class Session:
         self._interrupted = False
         self._unread = False
         self._out_of_time = False
+        self._out_of_budget: BudgetExhausted | None = None
         self._task: asyncio.Task[Any] | None = None
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -154,6 +158,7 @@ class Session:
             "command": self._command,
             "options": self._stored,
             "limits": Limits(concurrency=options.max_concurrency, rpm=options.rpm, tpm=options.tpm),
+            "budget": _budget(options),
             "retry": Retry(max_attempts=options.max_attempts),
             "timeouts": timeouts,
             "total_s": math.inf if options.timeout_s is None else options.timeout_s,
@@ -181,6 +186,8 @@ class Session:
             if not self._interrupted or self._task is None:
                 raise
             self._task.uncancel()
+        except BudgetExhausted as error:
+            self._out_of_budget = error
         except FanwiseError as error:
             if isinstance(error, InputError) and (self._interrupted or self._out_of_time):
                 return  # the source was ended in the middle of something
@@ -255,12 +262,28 @@ class Session:
 
             print_report(report, stream=sys.stderr)
         if report.run.status != "finished":
+            if self._out_of_budget is not None:
+                self._say_budget(self._out_of_budget)
+                return ExitCode.LIMIT_REACHED
             if self._out_of_time:
                 return ExitCode.LIMIT_REACHED
             if self._interrupted:
                 say(f"To go on: fanwise resume {self.run_id}", quiet=self.options.quiet)
                 return ExitCode.INTERRUPTED
         return ExitCode.SOME_FAILED if report.counters.failed else ExitCode.OK
+
+    def _say_budget(self, reached: BudgetExhausted) -> None:
+        flag = f"--budget-{reached.kind}"
+        limit = getattr(self.options, f"budget_{reached.kind}")
+        say(f"{reached.message[:1].upper()}{reached.message[1:]}; the answers so far are kept.")
+        say(f"To go on with a larger one: fanwise resume {self.run_id} {flag} {2 * limit:g}")
+
+
+def _budget(options: RunOptions) -> Budget | None:
+    budget = Budget(
+        usd=options.budget_usd, tokens=options.budget_tokens, calls=options.budget_calls
+    )
+    return budget if budget.bounds_calls else None
 
 
 def _ended(report: Report, run: Run) -> Report:
@@ -273,14 +296,17 @@ async def check_models(options: RunOptions) -> None:
     """Finds what is wrong with the models before a run is made for them; sends nothing.
 
     Raises:
-        ConfigError: An unknown name, or a key that is missing.
+        ConfigError: An unknown name, a key that is missing, or no price under a budget of money.
     """
     from fanwise.models.http.transport import open_transport
     from fanwise.models.registry import Registry
 
     registry = Registry(open_transport, env=environment(options))
+    prices = None if options.budget_usd is None else Prices()
     try:
         for model in options.models:
+            if prices is not None:
+                check_price(prices, model)
             provider, name = split_model(model)
             if provider == "sim" and parameters_and_profile(options)[1] is None:
                 profile_of(name)

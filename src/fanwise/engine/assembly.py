@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -9,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from fanwise.clock import Clock
+from fanwise.engine.admission import Admission
 from fanwise.engine.attempts import Attempts
 from fanwise.engine.calls import Caller
 from fanwise.engine.flights import Flights
@@ -16,6 +18,8 @@ from fanwise.engine.parts import Parts
 from fanwise.engine.pools import Pools
 from fanwise.engine.recognition import SAMPLE, Recognition
 from fanwise.engine.simulated import PROVIDER, Simulated
+from fanwise.engine.spending import Spending
+from fanwise.limits.budget import UNBOUNDED
 from fanwise.limits.settings import Limits
 from fanwise.models.endpoint import Endpoint
 from fanwise.models.http.transport import Transport, open_transport
@@ -53,12 +57,14 @@ def assemble(
         accept_changes=options.accept_changes,
         patience=pools.max_workers() - _SPARE,
     )
+    prices = Prices()
+    spending = _spending(stack, options, home, journal, prices=prices)
     attempts = Attempts(
         journal=journal,
         retry=options.retry,
         timeouts=options.timeouts,
-        total_s=options.total_s,
-        prices=Prices(),
+        admission=Admission(spending=spending, total_s=options.total_s, clock=clock),
+        prices=prices,
         progress=progress,
         clock=clock,
         chance=options.chance,
@@ -74,6 +80,7 @@ def assemble(
         pools=pools,
         simulated=simulated,
         attempts=attempts,
+        spending=spending,
         caller=caller,
         recognition=recognition,
         progress=progress,
@@ -107,6 +114,37 @@ def _caller(
         progress=progress,
         clock=options.clock,
     )
+
+
+def _spending(
+    stack: AsyncExitStack,
+    options: OpenRun,
+    home: Home | MemoryHome,
+    journal: Journal,
+    *,
+    prices: Prices,
+) -> Spending:
+    """Who keeps the run within its budget."""
+    spending = Spending(
+        options.budget or UNBOUNDED,
+        before=journal.counters,
+        worked_s=_worked_s(home, journal),
+        prices=prices,
+        clock=options.clock,
+    )
+    stack.callback(spending.stop)
+    return spending
+
+
+def _worked_s(home: Home | MemoryHome, journal: Journal) -> float:
+    """How long earlier sessions worked, in seconds."""
+    if not journal.resumed:
+        return 0.0
+    reader = home.reader(journal.run.run_id)
+    try:
+        return math.fsum(s.ended_at - s.started_at for s in reader.sessions()[:-1])
+    finally:
+        reader.close()
 
 
 def _finished_ids(home: Home | MemoryHome, journal: Journal) -> Sequence[str]:

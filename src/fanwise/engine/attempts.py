@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from fanwise.engine.course import Course, complaining, kept, key_hint, make_course, place, teller
 from fanwise.engine.identity import jsonable
 from fanwise.engine.keyring import hopeless, refuses_key, with_key
+from fanwise.engine.spending import NOTHING_USED
 from fanwise.errors import (
     CallError,
     FanwiseError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     import random
 
     from fanwise.clock import Clock
+    from fanwise.engine.admission import Admission
     from fanwise.engine.work import Call
     from fanwise.journal.memory import Journal
     from fanwise.limits.limiter import Permit
@@ -69,7 +71,7 @@ class Attempts:
         journal: Where intents and outcomes go.
         retry: The policy.
         timeouts: Deadlines of one attempt.
-        total_s: Deadline of a call in seconds from its first send, retries and waits included.
+        admission: What stands before every send.
         prices: What tokens cost.
         progress: Who is told.
         clock: Time.
@@ -83,7 +85,7 @@ class Attempts:
         journal: Journal,
         retry: Retry,
         timeouts: Timeouts,
-        total_s: float,
+        admission: Admission,
         prices: Prices,
         progress: Progress,
         clock: Clock,
@@ -93,7 +95,7 @@ class Attempts:
         self._journal = journal
         self._retry = retry
         self._timeouts = timeouts
-        self._total_s = total_s
+        self._admission = admission
         self._prices = prices
         self._progress = progress
         self._clock = clock
@@ -103,8 +105,9 @@ class Attempts:
         self._refusal: FanwiseError | None = None
 
     def refuse_all(self, error: FanwiseError) -> None:
-        """Ends every backoff, now or later, with this error."""
+        """Ends every wait before a send but that for a permit, now or later, with this error."""
         self._refusal = error
+        self._admission.refuse_all(error)
         for pause in self._pauses:
             if not pause.done():
                 pause.set_exception(error)
@@ -113,6 +116,11 @@ class Attempts:
     def backing_off(self) -> int:
         """Calls that wait out a backoff."""
         return len(self._pauses)
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for anything but a permit."""
+        return len(self._pauses) + self._admission.waiting
 
     async def make(self, call: Call) -> Response:
         """Makes a call; its outcome is durable when this returns or raises.
@@ -134,7 +142,12 @@ class Attempts:
         self._progress.call_started(model)
         try:
             while True:
-                permit = await self._permit(call, course)
+                try:
+                    permit = await self._admission.permit(call, course)
+                except BaseException as error:
+                    if course.intended:
+                        await self._leave(call, course, error)
+                    raise
                 if not course.intended:
                     await self._intend(call, course, permit)
                 reply = await self._send(call, course, permit)
@@ -151,26 +164,6 @@ class Attempts:
 
     # before the send
 
-    async def _permit(self, call: Call, course: Course) -> Permit:
-        deadline = None if math.isinf(course.deadline) else course.deadline
-        try:
-            permit = await call.target.pool.limiter.acquire(
-                call.target.cost(call.request), deadline=deadline
-            )
-        except PermitTimeout as error:
-            if course.intended:
-                await self._settle(call, course, "failed", error=error)
-            raise
-        course.waited_s += permit.queued_s
-        if call.target.pool.dead is not None:
-            permit.settle(_CANCELLED, sent=False)
-            if course.intended:
-                await self._settle(call, course, "failed", error=call.target.pool.dead)
-            raise call.target.pool.dead
-        if not course.intended and not math.isinf(self._total_s):
-            course.deadline = self._clock.monotonic() + self._total_s
-        return permit
-
     async def _intend(self, call: Call, course: Course, permit: Permit) -> None:
         try:
             await self._journal.intend(
@@ -183,7 +176,7 @@ class Attempts:
                 )
             )
         except BaseException:
-            permit.settle(_CANCELLED, sent=False)
+            self._admission.unsent(call, course, permit)
             raise
         course.intended = True
 
@@ -200,6 +193,7 @@ class Attempts:
             )
         except asyncio.CancelledError:
             permit.settle(_CANCELLED)
+            self._admission.ended(call, course, usage=None)
             self._note(course, _CANCELLED, permit, sent_at=sent_at, status=None)
             with contextlib.suppress(FanwiseError, TimeoutError):
                 async with asyncio.timeout(_CLEAN_UP_S):
@@ -207,6 +201,7 @@ class Attempts:
             raise
         except BaseException:
             permit.settle(_CANCELLED)
+            self._admission.ended(call, course, usage=None)
             raise
         served = isinstance(reply, Response)
         target, wall_s = call.target, clock.wall()
@@ -218,6 +213,7 @@ class Attempts:
             usage = counted = NO_USAGE
         stated = target.heard(reply, wall_s=wall_s)
         permit.settle(verdict, usage=counted, headers=reply.headers, stated=stated)
+        self._admission.ended(call, course, usage=usage if served else NOTHING_USED)
         self._note(course, verdict, permit, sent_at=sent_at, status=reply.status)
         if served:
             course.usage = course.usage + usage
@@ -329,16 +325,22 @@ class Attempts:
             raise error
         try:
             await self._pause(decision.wait_s)
-        except FanwiseError:
-            await self._settle(call, course, "cancelled")
-            raise
-        except asyncio.CancelledError:
-            with contextlib.suppress(FanwiseError, TimeoutError):
-                async with asyncio.timeout(_CLEAN_UP_S):
-                    await self._settle(call, course, "cancelled")
+        except BaseException as error:
+            await self._leave(call, course, error)
             raise
         course.backoff_s = self._clock.monotonic() - now
         course.waited_s += course.backoff_s
+
+    async def _leave(self, call: Call, course: Course, error: BaseException) -> None:
+        """Settles a call that has been sent and is given up while it waits to be sent again."""
+        if isinstance(error, PermitTimeout | CallError):
+            await self._settle(call, course, "failed", error=error)
+        elif isinstance(error, FanwiseError):
+            await self._settle(call, course, "cancelled")
+        else:
+            with contextlib.suppress(FanwiseError, TimeoutError):
+                async with asyncio.timeout(_CLEAN_UP_S):
+                    await self._settle(call, course, "cancelled")
 
     async def _pause(self, wait_s: float) -> None:
         if self._refusal is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fanwise.engine.effects import perform
 from fanwise.engine.simulated import PROVIDER
 from fanwise.engine.work import Drained, ItemWork, OnDelta, make_request
 from fanwise.errors import StateError
@@ -195,7 +196,7 @@ class Context:
         work.sent = True
         await run.journal.intend(CallIntent(key=key, model="", label=name, started_at=started_at))
         record = CallRecord(key=key, state="served", model="", label=name, started_at=started_at)
-        return await run.perform(record, function)
+        return await perform(run, record, function)
 
 
 def as_messages(messages: Sequence[Message] | str) -> Sequence[Message]:

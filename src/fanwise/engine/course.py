@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from fanwise.limits.budget import NOTHING_SPENT, Amount
 from fanwise.models.providers import BY_NAME
 from fanwise.records import (
     NO_USAGE,
@@ -46,6 +47,7 @@ class Course:
     ended: bool = False
     tokens_shown: bool = False
     complaint: str = ""
+    reserved: Amount = NOTHING_SPENT
 
     def note(
         self,

@@ -26,10 +26,10 @@ class Map:
     cancellation, ends all of its work: no task outlives it, and answers that had arrived are kept.
 
     Iterating raises what ended the map early: ``JournalUnavailable`` where outcomes could not be
-    made durable, ``ConfigError`` for a model that cannot be called at all, or what the source
-    itself raised. Items that failed are outcomes and raise nothing. Leaving the block raises the
-    same where nobody has iterated so far. Several tasks may iterate one map: each outcome goes to
-    one of them.
+    made durable, ``BudgetExhausted`` (after every outcome) where the run's budget did not suffice,
+    ``ConfigError`` for a model that cannot be called at all, or what the source itself raised.
+    Items that failed are outcomes and raise nothing. Leaving the block raises the same where nobody
+    has iterated so far. Several tasks may iterate one map: each outcome goes to one of them.
     """
 
     def __init__(
@@ -152,6 +152,9 @@ class Map:
     async def _late(self) -> Outcome:
         """After the end: what waited for an earlier item that never ended (a drained run)."""
         if not self._early:
+            assert self._crew is not None
+            if self._crew.verdict is not None and not self._crew.exhausted:
+                raise self._crew.verdict
             raise StopAsyncIteration
         self._next = min(self._early)
         return await self._due()

@@ -18,9 +18,11 @@ from fanwise.engine.collector import calm_collector
 from fanwise.engine.run import Run
 from fanwise.engine.sampling import Sampler
 from fanwise.engine.showing import Showing
-from fanwise.errors import ConfigError, FanwiseError, InputError, JournalError
+from fanwise.engine.spending import stored
+from fanwise.errors import BudgetExhausted, ConfigError, FanwiseError, InputError, JournalError
 from fanwise.journal.home import Home, open_home
 from fanwise.journal.memory_home import MemoryHome
+from fanwise.limits.budget import Budget
 from fanwise.limits.settings import Limits
 from fanwise.records import NOTHING, Json, Request, Response, RunSpec, RunStatus, Timeouts
 from fanwise.retry.policy import Retry
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 
 IN_MEMORY = ":memory:"
+_RESUMABLE = (JournalError, BudgetExhausted)
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ class OpenRun:
             stated is learned.
         retry: How failures are met.
         timeouts: Deadlines of one attempt.
+        budget: What the run may spend over all of its sessions; nothing is bounded by default.
         total_s: Deadline of a call in seconds from its first send, retries and waits included.
         base_url: Where ``openai/…`` models are served, if not at OpenAI.
         api_key_env: Name of the environment variable that holds the key.
@@ -82,6 +86,7 @@ class OpenRun:
     options: Mapping[str, Json] = NOTHING
     limits: Limits = field(default_factory=Limits)
     retry: Retry = field(default_factory=Retry)
+    budget: Budget | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
     total_s: float = math.inf
     base_url: str | None = None
@@ -131,10 +136,14 @@ class OpenRun:
         stack.push_async_exit(closing.close)
         parts = assemble(stack, self, home, journal)
         run = closing.run = Run(parts)
+        if self.budget is not None:
+            await journal.control("budget.set", stored(self.budget))
+        parts.spending.start(run.budget_reached)
         sampler = Sampler(
             progress=parts.progress,
             pools=parts.pools,
             attempts=parts.attempts,
+            spending=parts.spending,
             crews=run.crews,
             journal=journal,
             notice=run.journal_failed,
@@ -191,7 +200,7 @@ class _Closing:
             status = "finished"
         elif isinstance(error, InputError) and run is not None and run.untouched:
             status = "cancelled"  # there was nothing to do, and there is nothing to go on with
-        elif isinstance(error, FanwiseError) and not isinstance(error, JournalError):
+        elif isinstance(error, FanwiseError) and not isinstance(error, _RESUMABLE):
             status = "failed"
         try:
             await self._journal.close(status)

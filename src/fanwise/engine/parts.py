@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fanwise.engine.pools import Pools
     from fanwise.engine.recognition import Recognition
     from fanwise.engine.simulated import Simulated
+    from fanwise.engine.spending import Spending
     from fanwise.journal.home import Home
     from fanwise.journal.memory import Journal
     from fanwise.journal.memory_home import MemoryHome
@@ -28,6 +29,7 @@ class Parts:
     pools: Pools
     simulated: Simulated
     attempts: Attempts
+    spending: Spending
     caller: Caller
     recognition: Recognition
     progress: Progress

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from fanwise.journal.memory_home import MemoryHome
+from fanwise.limits.budget import Amount, Budget, Purse
 from fanwise.progress.report import Report, build_report
+from fanwise.records import BudgetUse
 
 if TYPE_CHECKING:
     from fanwise.journal.home import Home
@@ -40,10 +44,24 @@ def read_report(home: Home | MemoryHome, run_id: str) -> Report:
 
 def report_from(reader: JournalReader) -> Report:
     """The report of what a reader sees."""
-    return build_report(
+    report = build_report(
         reader.run,
         reader.counters(),
         sessions=reader.sessions(),
         calls=reader.calls(),
         items=reader.items(),
     )
+    controls = list(reader.controls())
+    set_last = [event.data for event in controls if event.kind == "budget.set"][-1:]
+    return replace(report, budgets=budget_use(set_last[0], report)) if set_last else report
+
+
+def budget_use(stored: Mapping[str, Any], report: Report) -> Sequence[BudgetUse]:
+    """How much of a run's last budget it has used."""
+    counters = report.counters
+    spent = Amount(
+        usd=counters.cost_usd,
+        tokens=counters.input_tokens + counters.output_tokens,
+        calls=counters.calls,
+    )
+    return Purse(budget=Budget(**stored), spent=spent).use(worked_s=report.wall_s)

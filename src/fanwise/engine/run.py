@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fanwise.engine.idempotency import named
-from fanwise.engine.identity import Namer, jsonable
+from fanwise.engine.identity import Namer
 from fanwise.engine.items import ItemFunction, ItemRunner
 from fanwise.engine.mapping import Map
 from fanwise.engine.modes.choice import ModeTimes
@@ -16,12 +15,13 @@ from fanwise.engine.modes.journalled import moded_map
 from fanwise.engine.modes.settings import GUARDED, mode_options
 from fanwise.engine.ordering import WINDOW, arranged
 from fanwise.engine.sources import chunks_of
+from fanwise.engine.spending import stored
 from fanwise.engine.work import Call, Drained, ItemWork, OnDelta, make_call
 from fanwise.engine.workers import Crew, Item
-from fanwise.errors import CallError, FanwiseError, JournalError, StateError
+from fanwise.errors import BudgetExhausted, CallError, FanwiseError, JournalError, StateError
 from fanwise.models.identity import content_key
 from fanwise.models.schemas import Schemas
-from fanwise.records import CallKey, CallRecord, ErrorInfo, Json, Request
+from fanwise.records import CallKey, Json, Request
 from fanwise.records.quick import maker
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fanwise.engine.guardrails.guard import Guardrails, GuardrailsOf
     from fanwise.engine.modes.settings import AskedMode, Fallback, Never, Pack
     from fanwise.engine.parts import Parts
+    from fanwise.limits.budget import Budget
     from fanwise.limits.settings import Limits
     from fanwise.models.rules import Rules
     from fanwise.progress.live import Snapshot
@@ -62,7 +63,6 @@ class Run:
         self._draining = False
         self._cancelled = False
         self._fatal: BaseException | None = None
-        self._journal_error: JournalError | None = None
 
     def __repr__(self) -> str:
         return f"<Run {self.run_id}: {self.progress!r}>"
@@ -216,7 +216,9 @@ class Run:
 
     def _opened(self, crew: Crew) -> Callable[[], None]:
         if self._draining or self._cancelled:
-            raise StateError("the run takes no further work", hint="resume it to go on")
+            raise self._parts.spending.exhausted or StateError(
+                "the run takes no further work", hint="resume it to go on"
+            )
         self._crews.append(crew)
         no_more_room = self._parts.pools.on_room(crew.kick)
 
@@ -285,6 +287,7 @@ class Run:
         """
         try:
             target = self._parts.pools.target(request.model, rules=rules)
+            self._parts.spending.check(request.model)
         except FanwiseError as error:
             self._fatal = error
             raise
@@ -299,29 +302,13 @@ class Run:
             single_flight=single_flight,
         )
 
-    async def perform(self, record: CallRecord, function: Callable[[], Awaitable[Any]]) -> Any:
-        """Carries out a side effect whose intent is durable, and makes its end durable."""
-        try:
-            value = await function()
-        except asyncio.CancelledError:
-            await self.journal.settle(
-                replace(record, state="ambiguous", ended_at=self.clock.wall())
-            )
-            raise
-        except BaseException as error:
-            failed = replace(record, state="failed", error=ErrorInfo.of(error))
-            await self.journal.settle(replace(failed, ended_at=self.clock.wall()))
-            raise
-        plain = jsonable(value)
-        await self.journal.settle(replace(record, value=plain, ended_at=self.clock.wall()))
-        return value
-
     def check_model(self, model: str) -> None:
         """Says at once whether a model can be called by this run.
 
         Raises:
-            ConfigError: Unknown name or missing key, as :meth:`Context.call` would raise it.
+            ConfigError: Unknown name, missing key, or unknown price under a budget of money.
         """
+        self._parts.spending.check(model)
         if not model.startswith(("sim/", "sim:", "builtin/", "builtin:")):
             self._parts.pools.target(model)
 
@@ -356,9 +343,15 @@ class Run:
         self._parts.attempts.refuse_all(error)
         self.recognition.refuse_all(error)
 
+    def budget_reached(self, error: BudgetExhausted) -> None:
+        """No further call is sent; the maps raise this once what is in flight has ended."""
+        for crew in self._crews:
+            crew.verdict = error
+        self._stop(Drained(error.message, hint=error.hint))
+        self._draining = True
+
     def journal_failed(self, error: JournalError) -> None:
         """The journal cannot be written any more: admission stops."""
-        self._journal_error = error
         self._stop(error)
 
     async def set_limits(self, limits: Limits) -> None:
@@ -367,6 +360,11 @@ class Run:
         given = limits.concurrency
         at_once = list(given) if isinstance(given, tuple) else given
         await self.journal.control("limits.changed", {"concurrency": at_once})
+
+    async def set_budget(self, budget: Budget) -> None:
+        """Puts another budget into force at once; StateError where the old one is used up."""
+        self._parts.spending.change(budget)
+        await self.journal.control("budget.set", stored(budget))
 
     def pause(self) -> None:
         """Sends nothing more until :meth:`resume`; what is in flight ends and is kept."""
@@ -380,9 +378,13 @@ class Run:
 
     def snapshot(self) -> Snapshot:
         """The run at this instant, for display."""
-        pools = self._parts.pools
-        waiting = sum(pools.waiting_by_cause().values()) + self._parts.attempts.backing_off
-        return replace(self.progress.snapshot(), in_flight=pools.in_flight, waiting=waiting)
+        pools, attempts = self._parts.pools, self._parts.attempts
+        return replace(
+            self.progress.snapshot(),
+            in_flight=pools.in_flight,
+            waiting=sum(pools.waiting_by_cause().values()) + attempts.waiting,
+            budgets=self._parts.spending.use(),
+        )
 
     async def report(self) -> Report:
         """The performance report as of the last durable commit.

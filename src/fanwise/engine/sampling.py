@@ -13,6 +13,7 @@ from fanwise.records import Cause
 if TYPE_CHECKING:
     from fanwise.engine.attempts import Attempts
     from fanwise.engine.pools import Pools
+    from fanwise.engine.spending import Spending
     from fanwise.engine.workers import Crew
     from fanwise.journal.memory import Journal
     from fanwise.progress.live import Progress
@@ -28,6 +29,7 @@ class Sampler:
         progress: The account.
         pools: Who waits for a permit.
         attempts: Who waits out a backoff.
+        spending: Who waits for what others leave of the budget.
         crews: The maps under way.
         journal: Where checkpoints go.
         notice: Is given an error that a checkpoint met.
@@ -39,6 +41,7 @@ class Sampler:
         progress: Progress,
         pools: Pools,
         attempts: Attempts,
+        spending: Spending,
         crews: Callable[[], Iterable[Crew]],
         journal: Journal,
         notice: Callable[[JournalError], None],
@@ -46,6 +49,7 @@ class Sampler:
         self._progress = progress
         self._pools = pools
         self._attempts = attempts
+        self._spending = spending
         self._crews = crews
         self._journal = journal
         self._notice = notice
@@ -70,6 +74,8 @@ class Sampler:
         backing_off = self._attempts.backing_off
         if backing_off:
             waiting = {**waiting, "retry wait": waiting.get("retry wait", 0) + backing_off}
+        if self._spending.waiting:
+            waiting = {**waiting, "budget": self._spending.waiting}
         self._progress.observe(
             waiting,
             source_waiting=any(crew.source_waiting for crew in self._crews()),

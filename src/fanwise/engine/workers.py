@@ -81,6 +81,7 @@ class Crew:
         self.error: BaseException | None = None
         self.error_shown = False
         self.on_stop: Callable[[], None] | None = None
+        self.verdict: Exception | None = None  # what its map raises at its end
         self.taken = 0
         self._handled = 0
 
@@ -96,6 +97,8 @@ class Crew:
     def stop(self) -> None:
         """Takes no further item; what has been started goes on."""
         self._stopping = True
+        if self._backlog:
+            self._source_ended = False  # what is dropped here was never handled
         self._backlog.clear()
         if self.on_stop is not None:
             self.on_stop()

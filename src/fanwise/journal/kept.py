@@ -145,6 +145,9 @@ class MemoryReader:
     def events(self, *, after: int = 0) -> Iterator[Event]:
         return iter(self._kept.events[after:])
 
+    def controls(self) -> Iterator[Event]:
+        return (event for event in self._kept.events if not event.item_id)
+
     def request(self, content_key: str) -> bytes:
         return self._kept.requests.get(content_key, b"")
 

@@ -146,6 +146,10 @@ class JournalReader(Protocol):
         """Durable events with a number above ``after``."""
         ...
 
+    def controls(self) -> Iterator[Event]:
+        """Those of them that are control changes and notices, and no item's end."""
+        ...
+
     def request(self, content_key: str) -> bytes:
         """The stored request of a content key; empty where none was stored."""
         ...

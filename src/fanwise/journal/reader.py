@@ -175,6 +175,18 @@ class SqlReader:
             for row in rows
         )
 
+    def controls(self) -> Iterator[Event]:
+        rows = self._pieces(
+            "SELECT e.id, e.kind, e.at, e.record FROM events e"
+            " WHERE e.id > ? AND e.id < ? AND e.item IS NULL ORDER BY e.id LIMIT ?",
+            (),
+            after=self._base,
+        )
+        return (
+            Event(number=row[0] - self._base, kind=row[1], at=row[2], data=codec.load(row[3]))
+            for row in rows
+        )
+
     def request(self, content_key: str) -> bytes:
         packed = codec.pack_key(content_key)
         rows = self._rows(_RECENT_REQUEST, self._number, self._base + SPAN, packed)

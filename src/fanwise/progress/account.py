@@ -17,6 +17,7 @@ CAUSES: tuple[Cause, ...] = (
     "tokens",
     "concurrency",
     "retry wait",
+    "budget",
     "paused",
     "source",
     "cpu",

@@ -11,6 +11,7 @@ from fanwise.progress import charts
 from fanwise.progress.report import Report
 from fanwise.progress.words import (
     MACHINE_BOUND,
+    budget,
     compact,
     duration,
     money,
@@ -26,6 +27,7 @@ CAUSE_WORDS: Mapping[Cause, str] = {
     "tokens": "calls waited for the limit of tokens a minute",
     "concurrency": "calls waited for one of the calls at once that are allowed",
     "retry wait": "calls waited before they were sent again",
+    "budget": "calls waited for what those under way would leave of the budget",
     "paused": "the run was paused, and nothing was sent",
     "source": "there was room for more calls than the source brought items",
     "cpu": "this machine's processor was busy",
@@ -47,6 +49,7 @@ def render_html(report: Report) -> str:
         comparison=charts.comparison(report.wall_s, report.sequential_s),
         causes=CAUSE_WORDS,
         machine_bound=MACHINE_BOUND,
+        budget=budget(report.budgets),
         marks=charts.time_marks(report.wall_s),
         seams=[100.0 * seam / report.wall_s for seam in report.seams if report.wall_s > 0.0],
         curve=charts.curve(report),

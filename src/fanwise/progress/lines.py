@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from fanwise.progress.live import Snapshot
-from fanwise.progress.words import money, number, percent, time_left
+from fanwise.progress.words import budget, money, number, percent, time_left
 
 
 def progress_line(snapshot: Snapshot) -> str:
@@ -18,6 +18,8 @@ def progress_line(snapshot: Snapshot) -> str:
     if snapshot.tokens_per_s > 0:
         parts.append(f"{number(snapshot.tokens_per_s)} tokens/s")
     parts.append(f"cost {cost(snapshot)}")
+    if snapshot.budgets:
+        parts.append(f"budget {budget(snapshot.budgets)}")
     if snapshot.items_total is not None and snapshot.items_done < snapshot.items_total:
         parts.append(f"{time_left(snapshot.eta_low_s, snapshot.eta_high_s)} left")
     return f"{', '.join(parts)}. Limited by: {_lower_first(snapshot.what_limits)}"

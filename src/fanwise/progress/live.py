@@ -11,7 +11,7 @@ from fanwise.clock import Clock
 from fanwise.progress.account import Account, AccountStatistics
 from fanwise.progress.window import SlidingSum
 from fanwise.progress.words import LimitFacts, what_limits
-from fanwise.records import CallRecord, Cause, Counters, ItemRecord, ItemState
+from fanwise.records import BudgetUse, CallRecord, Cause, Counters, ItemRecord, ItemState
 
 _EMPTY = Counters()
 
@@ -56,6 +56,7 @@ class Snapshot:
         limited_by: What holds the run back now, and ``what_limits`` says it in a sentence.
         share: Part of the items that is done, 0 to 1, never falling; ``None`` without a total.
         models: Calls by model, busiest first.
+        budgets: How much of each bound of the run's budget is used; empty without a budget.
     """
 
     items_total: int | None
@@ -85,6 +86,7 @@ class Snapshot:
     what_limits: str
     share: float | None
     models: Sequence[ModelSnapshot] = ()
+    budgets: Sequence[BudgetUse] = ()
 
 
 class _ModelTally:

@@ -20,6 +20,7 @@ from fanwise.progress.tallies import (
 )
 from fanwise.progress.timeline import Axis, Bar, Tick, Timeline, Waterfall
 from fanwise.records import (
+    BudgetUse,
     CallRecord,
     Cause,
     Counters,
@@ -59,6 +60,7 @@ class Report:
         bars: An even sample of at most 2000 calls for the waterfall; ``calls_sent`` is out of how
             many.
         timeline: Calls in flight and their ends over the run's work.
+        budgets: How much of each bound of its last budget is used; empty without one.
         seams: Where one session ends and the next begins, in seconds of work.
     """
 
@@ -84,6 +86,7 @@ class Report:
     bars: Sequence[Bar]
     timeline: Sequence[Tick]
     seams: Sequence[float]
+    budgets: Sequence[BudgetUse] = ()
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -253,6 +256,7 @@ def summary_json(report: Report, output_file: str | None = None) -> dict[str, An
         },
         "cost_usd": _dollars(report.cost_usd),
         "unpriced_calls": counters.unpriced_calls,
+        "budget": {use.kind: {"spent": use.spent, "limit": use.limit} for use in report.budgets},
         "wall_s": report.wall_s,
         "sequential_s": report.sequential_s,
         "savings_s": report.savings_s,

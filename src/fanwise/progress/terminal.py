@@ -22,6 +22,7 @@ from fanwise.progress.report import Report
 from fanwise.progress.tallies import AmbiguousCall, ErrorGroup, ModelReport
 from fanwise.progress.words import (
     MACHINE_BOUND,
+    budget,
     compact,
     duration,
     money,
@@ -40,6 +41,7 @@ CAUSE_STYLES: dict[Cause, str] = {
     "tokens": "magenta",
     "concurrency": "cyan",
     "retry wait": "red",
+    "budget": "bright_yellow",
     "paused": "bright_black",
     "source": "blue",
     "cpu": "bright_red",
@@ -72,6 +74,8 @@ def live_panel(snapshot: Snapshot, *, name: str) -> RenderableType:
     body: list[RenderableType] = [_bar(snapshot), _figures(snapshot)]
     if len(snapshot.models) > 1:
         body.append(_open_models(snapshot))
+    if snapshot.budgets:
+        body.append(Text.assemble(("Budget      ", "dim"), budget(snapshot.budgets)))
     style = CAUSE_STYLES[snapshot.limited_by]
     body.append(Text.assemble(("Limited by  ", "dim"), (plain(snapshot.what_limits), style)))
     title = Text(plain(name, most=60), style="bold")
@@ -166,6 +170,8 @@ def _sections(report: Report, *, wide: bool) -> Iterator[RenderableType]:
     yield _comparison(report)
     yield Text()
     yield _gain(report)
+    if report.budgets:
+        yield Text(f"\nBudget: {budget(report.budgets)}")
     yield _heading("What limited it")
     yield _limits(report)
     if report.machine_bound:

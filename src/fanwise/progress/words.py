@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from fanwise.records import Cause, RunStatus
+from fanwise.records import BudgetUse, Cause, RunStatus
 
 # Formatting characters that scripts and emoji need, and that move nothing.
 _JOINERS = "\u200c\u200d"
@@ -42,6 +43,7 @@ def what_limits(cause: Cause, *, facts: LimitFacts, in_flight: int) -> str:
         "tokens": _tokens(facts),
         "concurrency": _concurrency(facts, in_flight=in_flight),
         "retry wait": "Retries: calls wait before they are sent again",
+        "budget": "The budget: calls wait for what those in flight leave of it",
         "paused": "A pause: nothing is sent until the run is resumed",
         "source": "The source: there is room for more calls than it brings items",
         "cpu": "This machine: its processor is busy",
@@ -133,6 +135,20 @@ def money(usd: Decimal | None) -> str:
     if size >= 1 or usd == 0:
         return f"${usd:,.2f}" if usd else "$0"
     return f"${usd:.{2 - usd.adjusted()}f}" if size >= Decimal("0.0001") else "<$0.0001"
+
+
+def budget(uses: Sequence[BudgetUse]) -> str:
+    """What is used of a budget: ``$1.20 of $5.00, 7 of 100 calls``; empty without one."""
+    return ", ".join(_used(use) for use in uses)
+
+
+def _used(use: BudgetUse) -> str:
+    if use.kind == "usd":
+        spent, limit = money(Decimal(repr(use.spent))), money(Decimal(repr(use.limit)))
+        return f"{spent} of {limit}"
+    if use.kind == "wall_s":
+        return f"{duration(use.spent)} of {duration(use.limit)}"
+    return f"{number(use.spent)} of {number(use.limit)} {use.kind}"
 
 
 def percent(share: float | None) -> str:

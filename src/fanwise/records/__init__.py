@@ -7,6 +7,7 @@ is ``Decimal`` US dollars. ``None`` always means *unknown*.
 from __future__ import annotations
 
 from fanwise.records.answers import NO_USAGE, Delta, Failure, FailureKind, Phase, Response, Usage
+from fanwise.records.budgets import BudgetKind, BudgetUse
 from fanwise.records.journal import (
     Attempt,
     CallIntent,
@@ -41,6 +42,8 @@ __all__ = [
     "NOTHING",
     "NO_USAGE",
     "Attempt",
+    "BudgetKind",
+    "BudgetUse",
     "CallIntent",
     "CallKey",
     "CallRecord",

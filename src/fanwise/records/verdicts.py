@@ -7,7 +7,17 @@ from typing import Literal, TypeAlias
 
 Dimension: TypeAlias = Literal["requests", "tokens", "input_tokens", "output_tokens"]
 VerdictKind = Literal["served", "rate", "capacity", "infrastructure", "terminal", "cancelled"]
-Cause = Literal["rate", "tokens", "concurrency", "retry wait", "paused", "source", "cpu", "nothing"]
+Cause = Literal[
+    "rate",
+    "tokens",
+    "concurrency",
+    "retry wait",
+    "budget",
+    "paused",
+    "source",
+    "cpu",
+    "nothing",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

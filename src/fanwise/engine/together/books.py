@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from fanwise.engine.effects import perform
 from fanwise.errors import JournalError
 from fanwise.records import CallIntent, CallKey, CallRecord, Outcome
 
@@ -129,7 +130,7 @@ class Account:
             await job.call()
             return
         await self.intend(job)
-        await self._run.perform(job.record, partial(_without_value, job.call))
+        await perform(self._run, job.record, partial(_without_value, job.call))
 
     async def never_begun(self, job: Job) -> None:
         """A piece of work that was intended will not be done."""

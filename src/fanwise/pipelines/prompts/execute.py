@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from fanwise.documents.identity import Seen
-from fanwise.errors import StateError
+from fanwise.errors import BudgetExhausted, StateError
 from fanwise.pipelines.prompts.job import PromptItem, PromptsJob
 from fanwise.pipelines.prompts.lines import record_of
 from fanwise.pipelines.prompts.output import OutputFile, projected
@@ -97,6 +97,7 @@ async def execute(
 
     Raises:
         ConfigError: The job, the source or a model is wrong; nothing was spent on it.
+        BudgetExhausted: The run's budget is reached; the output holds what was answered.
         JournalUnavailable: Journal or output cannot be written; what was paid for is kept.
 
     Cancelling it keeps what is durable; the output then holds whole lines of that.
@@ -120,13 +121,17 @@ async def execute(
                 ordered=ordered,
                 total=total,
             )
-            async with mapped as outcomes:
-                async for outcome in outcomes:
-                    session.take(outcome)
-                    if on_outcome is not None:
-                        told = on_outcome(outcome)
-                        if told is not None:
-                            await told
+            try:
+                async with mapped as outcomes:
+                    async for outcome in outcomes:
+                        session.take(outcome)
+                        if on_outcome is not None:
+                            told = on_outcome(outcome)
+                            if told is not None:
+                                await told
+            except BudgetExhausted:
+                await session.end()
+                raise
             return await session.end()
         finally:
             session.close()
