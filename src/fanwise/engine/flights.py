@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
+from fanwise.ending import end_all
 from fanwise.records import Response
 
 T = TypeVar("T")
@@ -83,10 +84,7 @@ class Flights:
 
     async def aclose(self) -> None:
         """Cancels what is still under way and ends every task."""
-        for pilot in self._pilots:
-            pilot.cancel()
-        if self._pilots:
-            await asyncio.wait(list(self._pilots))
+        await end_all(self._pilots)
 
     def _launch(self, flight: _Flight) -> None:
         while self._idle:
@@ -102,8 +100,7 @@ class Flights:
         if flight.pilot is None:
             # Its pilot has not taken it up yet, and will find nobody on board.
             return
-        flight.pilot.cancel()
-        await asyncio.wait((flight.pilot,))
+        await end_all((flight.pilot,))
 
     async def _pilot(self, flight: _Flight) -> None:
         this = asyncio.current_task()

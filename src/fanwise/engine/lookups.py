@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from fanwise.engine.ending import end_all
+from fanwise.ending import end_all
 from fanwise.engine.runner import Runner, cancelled_itself
 from fanwise.engine.workers import Item
 from fanwise.errors import LoadError, MissingKey, StateError

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from fanwise.clock import Clock, SystemClock, new_run_id
+from fanwise.ending import to_its_end
 from fanwise.engine.assembly import assemble
 from fanwise.engine.collector import calm_collector
 from fanwise.engine.run import Run
@@ -130,7 +131,7 @@ class OpenRun:
         if isinstance(home, MemoryHome):
             journal = self._journal(home)
         else:
-            journal = await asyncio.to_thread(self._journal, home)
+            journal = await self._opened(home)
         stack.enter_context(calm_collector())
         closing = _Closing(journal)
         stack.push_async_exit(closing.close)
@@ -157,6 +158,16 @@ class OpenRun:
             showing.start()
             stack.push_async_callback(showing.stop)
         return run
+
+    async def _opened(self, home: Home) -> Journal:
+        """The journal; whoever is cancelled meanwhile leaves none open that nobody closes."""
+        opening = asyncio.create_task(asyncio.to_thread(self._journal, home))
+        try:
+            return await to_its_end(opening)
+        except asyncio.CancelledError:
+            if opening.done() and not opening.cancelled() and opening.exception() is None:
+                await to_its_end(asyncio.create_task(opening.result().close("interrupted")))
+            raise
 
     def _home(self) -> Home | MemoryHome:
         given = self.journal

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from fanwise.ending import end_all
 from fanwise.engine.gauge import Gauge
 from fanwise.errors import JournalError
 from fanwise.records import Cause
@@ -63,8 +64,7 @@ class Sampler:
     async def stop(self) -> None:
         """Takes the last sample and checkpoints."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
+            await end_all((self._task,))
         self.sample(lag_s=0.0)
         await self._checkpoint()
 

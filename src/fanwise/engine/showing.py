@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from fanwise.ending import end_all
+
 if TYPE_CHECKING:
     from fanwise.engine.run import Run
     from fanwise.progress.display import Display
@@ -36,8 +38,7 @@ class Showing:
         """Shows it for the last time."""
         try:
             if self._task is not None:
-                self._task.cancel()
-                await asyncio.wait((self._task,))
+                await end_all((self._task,))
         finally:
             self._display.show(self._run.snapshot(), last=True)
             self._display.__exit__(None, None, None)

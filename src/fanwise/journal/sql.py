@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from fanwise.clock import Clock
+from fanwise.ending import to_its_end
 from fanwise.errors import FanwiseError, JournalError, StateError
 from fanwise.journal import codec
 from fanwise.journal.committer import Committer
@@ -142,8 +143,8 @@ class SqlJournal:
 
     async def close(self, status: RunStatus) -> None:
         if self._closing is None:
-            self._closing = asyncio.ensure_future(self._close(status))
-        await asyncio.shield(self._closing)
+            self._closing = asyncio.create_task(self._close(status))
+        await to_its_end(self._closing)
 
     async def _close(self, status: RunStatus) -> None:
         try:

@@ -8,7 +8,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from fanwise.engine.ending import end_all
+from fanwise.ending import end_all
 from fanwise.records import NO_USAGE, NOTHING, Cost, Usage, Verdict
 
 if TYPE_CHECKING:

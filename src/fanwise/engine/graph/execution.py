@@ -11,7 +11,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
 
 from fanwise.clock import Clock
-from fanwise.engine.ending import end_all
+from fanwise.ending import end_all
 from fanwise.engine.graph.admission import Admission, Door, Seat
 from fanwise.engine.graph.context import StepContext
 from fanwise.engine.graph.plan import Plan

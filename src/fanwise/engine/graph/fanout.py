@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from fanwise.engine.ending import end_all
+from fanwise.ending import end_all
 from fanwise.engine.graph.admission import Door
 from fanwise.engine.graph.states import ENDS_ALL, Course
 from fanwise.engine.graph.steps import CONTEXT
