@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fanwise.engine.effects import perform
 from fanwise.engine.simulated import PROVIDER
+from fanwise.engine.together.operations import close_coroutines
 from fanwise.engine.work import Drained, ItemWork, OnDelta, make_request
-from fanwise.errors import StateError
+from fanwise.errors import StateError, UsageError
 from fanwise.models.rules import Rules
 from fanwise.records import (
     NOTHING,
@@ -83,6 +84,7 @@ class Context:
 
         Raises:
             ConfigError: Unknown model, missing key, unusable schema; nothing was spent.
+            UsageError: ``messages`` is something else; nothing was spent.
             RateLimited, Overloaded, ServerError, AttemptTimeout, TransportError, Rejected: No
                 attempt was served; what they used is in the journal.
             Refused, InvalidOutput: Served and billed, and of no use.
@@ -176,8 +178,15 @@ class Context:
         Raises:
             StateError: An earlier session died while the effect was under way. Whether it happened
                 is unknown, so it is not repeated: look, then settle it with ``fanwise retry``.
+            UsageError: It is no function; nothing was begun.
             Whatever the function raises; it is then tried again by the next session.
         """
+        if not callable(function):
+            close_coroutines([function])
+            raise UsageError(
+                f"the side effect {name!r} is a {type(function).__name__}, not a function",
+                hint="give the function itself: ctx.once('send-mail', send)",
+            )
         run, work = self._run, self._work
         key = CallKey(work.item_id, f"once:{name}", 0)
         known = work.known.get((key.content_key, 0))
@@ -199,8 +208,21 @@ class Context:
         return await perform(run, record, function)
 
 
-def as_messages(messages: Sequence[Message] | str) -> Sequence[Message]:
-    """Messages as a sequence; one string is one message of the user."""
+def as_messages(messages: object) -> Sequence[Message]:
+    """Messages as a sequence; one string is one message of the user.
+
+    Raises:
+        UsageError: It is neither a text nor a sequence of messages.
+    """
     if isinstance(messages, str):
         return (Message(role="user", content=messages),)
-    return tuple(messages)
+    what = f"messages is a {type(messages).__name__}"
+    if isinstance(messages, list | tuple | Sequence):
+        listed = tuple(cast("Sequence[object]", messages))
+        others = [one for one in listed if not isinstance(one, Message)]
+        if not others:
+            return cast("tuple[Message, ...]", listed)
+        what = f"among the messages is a {type(others[0]).__name__}"
+    raise UsageError(
+        what, hint='give a text, or a list such as [fw.system("Be brief."), fw.user("Hello")]'
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from fanwise.engine.checks import check_function, in_plain_words
 from fanwise.engine.context import Context
 from fanwise.engine.identity import Namer, jsonable
 from fanwise.engine.recognition import Unrecognised
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _make_outcome = maker(Outcome)
 _make_record = maker(ItemRecord)
 
+_TAKES = "a run gives it a context for calls, and the item: async def ask(ctx, item)"
 ItemFunction: TypeAlias = Callable[[Context, Any], Awaitable[Any]]
 
 
@@ -32,6 +34,9 @@ class ItemRunner:
         function: ``async (ctx, item) -> value``.
         namer: Knows ids and what of an item is written down.
         model_of: The model an item stands for, where it stands for one.
+
+    Raises:
+        UsageError: ``function`` is no function of a context and an item.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class ItemRunner:
         namer: Namer,
         model_of: Callable[[Any], str] | None,
     ) -> None:
+        check_function(function, takes=("ctx", "item"), hint=_TAKES)
         self._run = run
         self._function = function
         self._namer = namer
@@ -104,7 +110,7 @@ class ItemRunner:
             return None, drained
         except Exception as error:  # noqa: BLE001 - an item's failure is data
             self._run.raise_if_fatal(error)
-            return None, error
+            return None, in_plain_words(error, self._function)
 
     def _plain(self, value: Any, error: Exception | None) -> tuple[Json, Exception | None]:
         if error is not None:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, Literal, Self, TypeVar, overload
 
 from fanwise.clock import LoopClock
+from fanwise.engine.checks import check_function, check_policies, check_wait
 from fanwise.engine.lookups import Batches, left
 from fanwise.engine.runner import ONCE, Runner, check_seconds
 from fanwise.errors import ConfigError, StateError, UsageError
@@ -84,6 +85,7 @@ class Loader(Generic[K, V]):
 
     Raises:
         ConfigError: A value is impossible; says which, its bounds, and what to give instead.
+        UsageError: ``function`` is no function of a batch of keys.
     """
 
     def __init__(
@@ -101,10 +103,11 @@ class Loader(Generic[K, V]):
         retry: Retry | None = None,
         timeout_s: float = math.inf,
     ) -> None:
+        check_function(function, takes=("keys",), hint="it is given all keys of a batch at once")
+        check_policies(limits, retry)
         _check_count("max_batch", max_batch)
         _check_count("max_cached", max_cached)
-        if not 0.0 <= wait_s < math.inf:
-            raise ConfigError(f"wait_s is {wait_s}", hint="it is in seconds, 0 or more")
+        check_wait("wait_s", wait_s)
         check_seconds("timeout_s", timeout_s)
         self._function = function
         self._max_batch = max_batch
@@ -296,6 +299,6 @@ class Loader(Generic[K, V]):
 
 
 def _check_count(name: str, value: float) -> None:
-    whole = value == math.inf or (isinstance(value, int) and value >= 1)
+    whole = value == math.inf or (isinstance(value, int) and value is not True and value >= 1)
     if not whole:
         raise ConfigError(f"{name} is {value!r}", hint="give a whole number, 1 or more")

@@ -16,11 +16,12 @@ from fanwise.clock import Clock, SystemClock, new_run_id
 from fanwise.ending import to_its_end
 from fanwise.engine.assembly import assemble
 from fanwise.engine.collector import calm_collector
+from fanwise.engine.opening_checks import check_opening
 from fanwise.engine.run import Run
 from fanwise.engine.sampling import Sampler
 from fanwise.engine.showing import Showing
 from fanwise.engine.spending import stored
-from fanwise.errors import BudgetExhausted, ConfigError, FanwiseError, InputError, JournalError
+from fanwise.errors import BudgetExhausted, FanwiseError, InputError, JournalError, StateError
 from fanwise.journal.home import Home, open_home
 from fanwise.journal.memory_home import MemoryHome
 from fanwise.limits.budget import Budget
@@ -76,6 +77,11 @@ class OpenRun:
     Entering it gives the :class:`Run`; leaving it waits for nothing but commits, since the tasks of
     its maps have ended with their blocks. Entering raises ``Conflict`` where another process works
     on that run, and ``JournalUnavailable`` where the journal cannot be opened; nothing was spent.
+    Cancelling the block closes the run; it counts as interrupted then, and is resumed by name.
+
+    Raises:
+        ConfigError: An argument is impossible; says which, and what to give instead. Nothing was
+            opened.
     """
 
     name: str
@@ -103,16 +109,15 @@ class OpenRun:
     clock: Clock = field(default_factory=SystemClock)
     chance: random.Random = field(default_factory=random.Random)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False, repr=False)
+    _entered: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise ConfigError("a run's name is empty", hint="give it a word, such as 'hooks'")
-        if self.total_s <= 0:
-            raise ConfigError(
-                f"total_s is {self.total_s}", hint="it is the deadline of a call, in seconds > 0"
-            )
+        check_opening(self)
 
     async def __aenter__(self) -> Run:
+        if self._entered:
+            raise StateError("a run is entered once", hint="call fw.open_run again to resume it")
+        self._entered = True
         async with AsyncExitStack() as stack:
             run = await self._open(stack)
             self._stack = stack.pop_all()

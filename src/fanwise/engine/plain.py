@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fanwise.clock import LoopClock
+from fanwise.engine.checks import check_function, check_policies
 from fanwise.engine.identity import own_id
 from fanwise.engine.mapping import Map
 from fanwise.engine.modes.choice import ModeTimes
@@ -31,6 +32,7 @@ from fanwise.retry.policy import Retry
 if TYPE_CHECKING:
     from fanwise.engine.guardrails.guard import Guardrails, GuardrailsOf
 
+_TAKES = "fw.map gives it the item; in a run, run.map gives it a context and the item"
 _READ_AHEAD = 64
 _SPARE_WORKERS = 64
 _MOST_WORKERS = 20_000
@@ -84,9 +86,14 @@ def map(  # noqa: A001 - it is what the builtin does, at once
         block cancels what still runs.
 
     Raises:
-        ConfigError: ``timeout_s`` is not above 0, the source cannot be iterated, or the options of
-            modes do not fit together; nothing was begun.
+        ConfigError: ``timeout_s`` is not above 0, an option is something else, the options of modes
+            do not fit together, or (by the iteration) the source cannot be iterated. Nothing was
+            begun.
+        UsageError: ``function`` is no function of one item; nothing was begun. One that turns out
+            not to be asynchronous is an outcome.
     """
+    check_function(function, takes=("item",), hint=_TAKES)
+    check_policies(limits, retry)
     check_seconds("timeout_s", timeout_s)
     clock = LoopClock()
     limiter = Limiter(limits or Limits(concurrency=20), clock=clock, name="map")

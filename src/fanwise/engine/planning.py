@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from fanwise.engine.checks import check_function
 from fanwise.engine.context import Context, as_messages
 from fanwise.engine.items import ItemFunction
 from fanwise.engine.sources import chunks_of
@@ -191,7 +192,15 @@ async def plan(function: ItemFunction, source: Any) -> Plan:
 
     Returns:
         The plan. Token figures come from start values by script and are good to about a quarter.
+        An item whose function raises is counted in ``failures`` and ends nothing.
+
+    Raises:
+        UsageError: ``function`` is no function of a context and an item.
+        ConfigError: The source cannot be iterated.
+
+    Cancelling it leaves nothing behind; nothing is ever spent.
     """
+    check_function(function, takes=("ctx", "item"), hint="write: async def ask(ctx, item)")
     tally = _Tally()
     chunks = chunks_of(source, size=_READ_AHEAD)
     async for chunk in chunks:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from fanwise.clock import Clock
+from fanwise.engine.checks import in_plain_words
 from fanwise.engine.workers import Item
 from fanwise.errors import AttemptTimeout, ConfigError, OperationCancelled
 from fanwise.limits.limiter import Limiter, Permit
@@ -85,7 +86,8 @@ class Runner:
                 attempts += 1
                 try:
                     value = await self._attempt(item.value)
-                except Exception as error:  # noqa: BLE001 - an item's failure is data
+                except Exception as raised:  # noqa: BLE001 - an item's failure is data
+                    error = in_plain_words(raised, self._function)
                     verdict = self._verdict(error)
                     permit.settle(verdict)
                     permit = None
@@ -178,14 +180,16 @@ def cancelled_itself() -> OperationCancelled:
     )
 
 
-def check_seconds(name: str, value: float) -> None:
+def check_seconds(name: str, value: object) -> None:
     """Refuses a deadline that could not be met.
 
     Raises:
         ConfigError: It is not above 0.
     """
-    if not value > 0:
-        raise ConfigError(f"{name} is {value}", hint="it is in seconds, and above 0")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ConfigError(
+            f"{name} is {value!r}", hint="it is in seconds, and above 0; math.inf sets no deadline"
+        )
 
 
 def _outcome(

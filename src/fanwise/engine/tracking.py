@@ -11,7 +11,8 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
-from fanwise.errors import ConfigError, StateError, UsageError
+from fanwise.engine.checks import check_whole
+from fanwise.errors import StateError, UsageError
 from fanwise.progress.tracked import Span, SpanState, TrackReport, build_track_report
 from fanwise.progress.words import plain
 
@@ -82,7 +83,7 @@ class Tracker:
     its own: there is nothing to cancel, and nothing outlives the block.
 
     Raises:
-        ConfigError: ``max_spans`` is below 1.
+        ConfigError: ``max_spans`` is no whole number of at least 1.
         StateError: An operation was begun before the block was entered or after it was left.
     """
 
@@ -93,10 +94,7 @@ class Tracker:
         max_spans: int = 100_000,
         now: Callable[[], float] | None = None,
     ) -> None:
-        if max_spans < 1:
-            raise ConfigError(
-                f"max_spans is {max_spans}", hint="give the most operations to keep, 1 or more"
-            )
+        check_whole("max_spans", max_spans)
         self.name = name
         self._max_spans = max_spans
         self._given_now = now

@@ -94,9 +94,9 @@ class Quota:
         return now + (arrival - now) / self.unit_s * to.unit_s
 
 
-def check_burst(burst_s: float) -> None:
+def check_burst(burst_s: object) -> None:
     """Refuses a burst that is no number of seconds between 0 and 60."""
-    if not 0 <= burst_s <= 60:
+    if not isinstance(burst_s, int | float) or not 0 <= burst_s <= 60:
         raise ConfigError(
             f"a burst of {burst_s!r} s is out of bounds",
             hint="burst_s is seconds of quota, from 0 to 60; 0.1 suits servers that allow any",

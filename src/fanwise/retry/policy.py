@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from fanwise.errors import ConfigError, StateError
 
@@ -58,9 +58,21 @@ class Retry:
             ("retry_after_cap_s", 0.0),
         ):
             value = getattr(self, name)
-            if not (value >= least and value > 0):
+            if not (isinstance(value, int | float) and value >= least and value > 0):
                 bound = f"at least base_s ({least})" if name == "cap_s" else "above 0"
                 raise ConfigError(f"{name}={value!r} is impossible", hint=f"give seconds, {bound}")
+        _check_classes(self.retry_on)
+
+
+def _check_classes(given: object) -> None:
+    if isinstance(given, tuple):
+        found = cast("tuple[object, ...]", given)
+        if all(isinstance(one, type) and issubclass(one, BaseException) for one in found):
+            return
+    raise ConfigError(
+        f"retry_on={given!r} is impossible",
+        hint="give a tuple of exception classes: retry_on=(ConnectionError,)",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from fanwise.clock import LoopClock
+from fanwise.engine.checks import check_policies
 from fanwise.engine.graph.drawing import draw
 from fanwise.engine.graph.execution import Execution, Options
 from fanwise.engine.graph.plan import Plan, make_plan
 from fanwise.engine.graph.steps import Needs, Step, StepFunction, make_step
 from fanwise.engine.graph.text import render_text
 from fanwise.engine.runner import check_seconds
-from fanwise.errors import PlanError
+from fanwise.errors import PlanError, UsageError
 
 if TYPE_CHECKING:
     from fanwise.engine.context import Context
@@ -190,7 +191,8 @@ class Graph:
 
         Raises:
             PlanError: As :meth:`check`; nothing was started.
-            UsageError: A function is not asynchronous.
+            UsageError: A function is not asynchronous, or ``inputs`` is no mapping.
+            ConfigError: An option is impossible; nothing was started.
             Exception: The first failure, with ``fail_fast``; what ``on_event`` raised; and in a
                 journalled run what ends the run itself, such as ``JournalUnavailable``. By then
                 everything has ended. What was called through ``ctx`` is in the journal.
@@ -199,7 +201,8 @@ class Graph:
         """
         check_seconds("timeout_s", timeout_s)
         check_seconds("total_s", total_s)
-        given = dict(inputs or {})
+        check_policies(limits, retry)
+        given = _inputs_of(inputs)
         options = Options(
             limits=limits,
             retry=retry,
@@ -235,3 +238,11 @@ class Graph:
 
     def _plan(self, inputs: Collection[str] | None) -> Plan:
         return make_plan(self._steps, inputs)
+
+
+def _inputs_of(given: object) -> dict[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise UsageError(
+            f"the inputs are a {type(given).__name__}", hint="give values by name: {'text': text}"
+        )
+    return dict(cast("Mapping[str, Any]", given or {}))

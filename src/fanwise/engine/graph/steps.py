@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from fanwise.engine.checks import check_policies
 from fanwise.engine.runner import check_seconds
 from fanwise.errors import ConfigError
 from fanwise.retry.policy import Retry
@@ -76,11 +78,9 @@ def make_step(
         ConfigError: The function cannot be given results by name, or an option is impossible.
     """
     named = _name_of(function) if name is None else name
-    if not named or named == CONTEXT:
-        raise ConfigError(
-            f"a step cannot be named {named!r}",
-            hint=f"name={CONTEXT!r} is reserved for a step's context; give it another name",
-        )
+    _check_name(named)
+    check_policies(retry=retry)
+    _check_priority(named, priority)
     if timeout_s is not None:
         check_seconds(f"timeout_s of step {named!r}", timeout_s)
     parameters = _parameters(function, named)
@@ -94,6 +94,21 @@ def make_step(
         optional=optional,
         priority=priority,
     )
+
+
+def _check_name(named: object) -> None:
+    if not named or named == CONTEXT or not isinstance(named, str):
+        raise ConfigError(
+            f"a step cannot be named {named!r}",
+            hint=f"give it a text for a name; {CONTEXT!r} is reserved for a step's context",
+        )
+
+
+def _check_priority(named: str, priority: object) -> None:
+    if not isinstance(priority, int | float) or math.isnan(priority):
+        raise ConfigError(
+            f"priority of step {named!r} is {priority!r}", hint="give a number; higher goes first"
+        )
 
 
 def did_you_mean(wrong: str, names: Iterable[str]) -> str:

@@ -12,11 +12,12 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from fanwise.engine.checks import check_wait, check_whole
 from fanwise.engine.runner import cancelled_itself
 from fanwise.engine.together.books import Account, Job, Tally
 from fanwise.engine.together.operations import close_coroutines, invoke, name_of
 from fanwise.engine.together.scope import Scope
-from fanwise.errors import ConfigError, QueueFull, StateError, UsageError
+from fanwise.errors import QueueFull, StateError, UsageError
 from fanwise.records import Outcome
 
 if TYPE_CHECKING:
@@ -84,11 +85,9 @@ class Background:
         run: Run | None = None,
         chance: random.Random | None = None,
     ) -> None:
-        for name, value in (("max_pending", max_pending), ("max_running", max_running)):
-            if value < 1:
-                raise ConfigError(f"{name} is {value}", hint="it is 1 or more")
-        if not drain_s >= 0:
-            raise ConfigError(f"drain_s is {drain_s}", hint="it is in seconds, 0 or more")
+        check_whole("max_pending", max_pending)
+        check_whole("max_running", max_running)
+        check_wait("drain_s", drain_s, endless=True)
         self._max_pending = max_pending
         self._max_running = max_running
         self._drain_s = drain_s

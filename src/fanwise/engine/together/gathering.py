@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from fanwise.clock import LoopClock
+from fanwise.engine.checks import check_policies
 from fanwise.engine.runner import ONCE, Runner, cancelled_itself, check_seconds
 from fanwise.engine.together.operations import Operation, Tracker, invoke
 from fanwise.engine.together.scope import Scope
@@ -171,8 +172,9 @@ def runner_of(
     """What runs each operation, under the options that callers give.
 
     Raises:
-        ConfigError: A deadline is not above 0.
+        ConfigError: A deadline is not above 0, or an option is something else.
     """
+    check_policies(limits, retry)
     check_seconds("timeout_s", timeout_s)
     clock = LoopClock()
     return Runner(
@@ -185,15 +187,15 @@ def runner_of(
     )
 
 
-def check_stagger(stagger_s: float) -> None:
+def check_stagger(stagger_s: object) -> None:
     """Refuses a distance between starts that cannot be kept.
 
     Raises:
         ConfigError: It is negative or endless.
     """
-    if not 0 <= stagger_s < math.inf:
+    if not isinstance(stagger_s, int | float) or not 0 <= stagger_s < math.inf:
         raise ConfigError(
-            f"stagger_s is {stagger_s}", hint="it is in seconds: 0 starts everything at once"
+            f"stagger_s is {stagger_s!r}", hint="it is in seconds: 0 starts everything at once"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from inspect import isawaitable
 from types import CoroutineType
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
@@ -92,8 +93,8 @@ def close_coroutines(things: Sequence[object]) -> None:
 def name_of(function: object) -> str:
     """What to call a function: its own name, or that of the function inside a partial."""
     inner = function
-    while (wrapped := getattr(inner, "func", None)) is not None:
-        inner = wrapped
+    while isinstance(inner, partial):  # a mock has a "func" too, and that has one, without end
+        inner = cast("object", inner.func)
     name = getattr(inner, "__name__", None)
     return name if isinstance(name, str) else type(inner).__name__
 
