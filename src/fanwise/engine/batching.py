@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from fanwise.clock import Clock, LoopClock
+from fanwise.engine.checks import check_function, check_policies, check_wait, check_whole
 from fanwise.engine.mapping import Map
 from fanwise.engine.plain import PlainRoom, plain_items
 from fanwise.engine.runner import ONCE, Runner, check_seconds
@@ -87,12 +88,13 @@ def batched(
 
     Raises:
         ConfigError: A value is impossible, or the source cannot be iterated; nothing was begun.
+        UsageError: ``function`` is no function of one item; nothing was begun.
     """
     check_seconds("timeout_s", timeout_s)
-    if size < 1:
-        raise ConfigError(f"batches of {size} items are impossible", hint="give 1 or more")
-    if not 0 <= delay_s < math.inf:
-        raise ConfigError(f"delay_s is {delay_s}", hint="give seconds, 0 or more")
+    check_function(function, takes=("item",), hint="fw.batched gives it one item after another")
+    check_policies(limits, retry)
+    check_whole("size", size)
+    check_wait("delay_s", delay_s)
     if on_error not in {"continue", "stop"}:
         raise ConfigError(f"on_error={on_error!r} is unknown", hint="give 'continue' or 'stop'")
     clock = LoopClock()
