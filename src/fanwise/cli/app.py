@@ -56,8 +56,8 @@ _ENTRIES = (
     ),
     _Entry(
         name="plan",
-        target="fanwise.cli.run:plan",
-        summary="Estimate tokens and cost of a run; sends nothing.",
+        target="fanwise.cli.plan:plan",
+        summary="Estimate time, tokens and cost of a run; sends nothing.",
         panel=_WORK,
     ),
     _Entry(

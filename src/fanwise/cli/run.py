@@ -1,4 +1,4 @@
-"""``fanwise run`` and ``fanwise plan``: any table, any prompts, any models."""
+"""``fanwise run``: any table, any prompts, any models."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 import orjson
 from typer import Option
 
-from fanwise.cli.display import plural, put_facts, put_json, say
-from fanwise.cli.failures import ExitCode
+from fanwise.cli.display import plural, say
 from fanwise.cli.flags import WorkFlags
 from fanwise.cli.options import STDIN, RunOptions, read_options
 from fanwise.cli.stdin import open_stdin
 from fanwise.errors import ConfigError
-from fanwise.progress.words import money, number
 from fanwise.records import Json
 
 if TYPE_CHECKING:
     from fanwise.cli.work import Session
-    from fanwise.engine.planning import Plan, Spread
     from fanwise.pipelines.prompts.job import PromptsJob
 
 COMMAND = "run"
@@ -84,52 +81,6 @@ def run(*, prompts: PromptFlags, work: WorkFlags) -> int:
     """
     options = read_options(work)
     return carry_on(options, read_ask(prompts, options), resume=None)
-
-
-def plan(*, prompts: PromptFlags, work: WorkFlags) -> int:
-    """Estimate tokens and cost of a run; sends nothing.
-
-    Takes the arguments of fanwise run. The input is read through, so that what is wrong with it is
-    found too. Token figures are estimates with a range; the price list's date is stated.
-    """
-    from fanwise.cli.loop import run_loop
-    from fanwise.pipelines.prompts.execute import plan as planned
-
-    options = read_options(work)
-    found = run_loop(planned(job_of(options, read_ask(prompts, options))))
-    if options.json:
-        put_json(asdict(found))
-    else:
-        _put_plan(found)
-    return ExitCode.OK
-
-
-def _put_plan(found: Plan) -> None:
-    cost = "?"
-    if found.cost_usd is not None:
-        low, likely, high = (money(value) for value in found.cost_usd)
-        cost = f"{likely}, between {low} and {high} (prices of {found.price_date} or newer)"
-    elif found.unpriced:
-        cost = f"? (no price is known for {', '.join(found.unpriced)})"
-    at_least = "at least " if found.at_least else ""
-    put_facts(
-        [
-            ("items", number(found.items)),
-            ("calls", at_least + number(found.calls)),
-            *((f"  {model}", number(calls)) for model, calls in found.models.items()),
-            ("tokens in", _spread(found.input_tokens)),
-            ("tokens out", _spread(found.output_tokens)),
-            ("cost", cost),
-            ("failing", f"{plural(found.failures, 'item')}: {found.first_failure}")
-            if found.failures
-            else ("failing", ""),
-        ]
-    )
-
-
-def _spread(spread: Spread) -> str:
-    likely, low, high = number(spread.likely), number(spread.low), number(spread.high)
-    return f"{likely}, between {low} and {high}"
 
 
 def read_ask(flags: PromptFlags, options: RunOptions) -> Ask:

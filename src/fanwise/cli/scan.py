@@ -58,6 +58,9 @@ def scan(
     dead_letters: Annotated[
         bool, Option("--dead-letters", help="List conversations that failed; scans nothing.")
     ] = False,
+    plan: Annotated[
+        bool, Option("--plan", help="Estimate time, tokens and cost of a full scan; sends nothing.")
+    ] = False,
     work: WorkFlags,
 ) -> int:
     """Find shipment tracking numbers in mail.
@@ -72,7 +75,27 @@ def scan(
     options = read_options(work)
     if sample:
         options, flags = _sampled(options, flags)
-    return carry_on(checked(options), flags, resume=None)
+    options = checked(options)
+    return _plan(options, flags) if plan else carry_on(options, flags, resume=None)
+
+
+def _plan(options: RunOptions, flags: ScanFlags) -> int:
+    from fanwise.cli.loop import run_loop
+    from fanwise.cli.plan import opening, put_plan
+    from fanwise.cli.profiles import parameters_and_profile
+    from fanwise.pipelines.scan import plan
+
+    assert options.source is not None
+    planned = plan(
+        options.source,
+        model=options.models[0],
+        after=flags.after,
+        limit=options.limit,
+        parameters=parameters_and_profile(options)[0],
+        **opening(options),
+    )
+    put_plan(run_loop(planned), as_json=options.json)
+    return ExitCode.OK
 
 
 def _sampled(options: RunOptions, flags: ScanFlags) -> tuple[RunOptions, ScanFlags]:

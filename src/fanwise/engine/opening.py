@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,6 +18,7 @@ from fanwise.ending import to_its_end
 from fanwise.engine.assembly import assemble
 from fanwise.engine.collector import calm_collector
 from fanwise.engine.opening_checks import check_opening
+from fanwise.engine.pools import LEARNED, Pools
 from fanwise.engine.run import Run
 from fanwise.engine.sampling import Sampler
 from fanwise.engine.showing import Showing
@@ -145,6 +147,7 @@ class OpenRun:
         if self.budget is not None:
             await journal.control("budget.set", stored(self.budget))
         parts.spending.start(run.budget_reached)
+        closing.pools = parts.pools
         sampler = Sampler(
             progress=parts.progress,
             pools=parts.pools,
@@ -201,6 +204,17 @@ class _Closing:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self.run: Run | None = None
+        self.pools: Pools | None = None
+
+    async def _note_learned(self) -> None:
+        """Notes in the journal what was learned of limits, for plans of later runs.
+
+        A journal that cannot be written is no reason to fail here: closing it says so.
+        """
+        learned = None if self.pools is None else self.pools.learned()
+        if learned:
+            with contextlib.suppress(JournalError):
+                await self._journal.control(LEARNED, learned)
 
     async def close(
         self,
@@ -219,7 +233,10 @@ class _Closing:
         elif isinstance(error, FanwiseError) and not isinstance(error, _RESUMABLE):
             status = "failed"
         try:
-            await self._journal.close(status)
-        except JournalError:
-            if error is None:
-                raise
+            await self._note_learned()
+        finally:
+            try:
+                await self._journal.close(status)
+            except JournalError:
+                if error is None:
+                    raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from fanwise.engine.keyring import KeyRing
 from fanwise.errors import CallError, ConfigError
@@ -15,12 +15,15 @@ from fanwise.limits.profiles.known import profile_of
 from fanwise.limits.profiles.stated import StatedReader
 from fanwise.limits.settings import Limits
 from fanwise.models.rules import RULES_MODEL, Rules, RulesEndpoint
-from fanwise.records import Cause, Cost, Failure, Request, Response, StatedLimit, Usage
+from fanwise.records import Cause, Cost, Failure, Json, Request, Response, StatedLimit, Usage
 
 if TYPE_CHECKING:
     from fanwise.clock import Clock
     from fanwise.limits.machine import Load
     from fanwise.models.endpoint import Endpoint
+
+LEARNED: Final = "limits.learned"
+"""The kind of event in which the journal keeps :meth:`Pools.learned` at the end of a session."""
 
 _SPARE_WORKERS = 64
 _MOST_WORKERS = 20_000
@@ -241,6 +244,23 @@ class Pools:
         if not self._pools:
             return float(self._limits.concurrency_range.start)
         return sum(pool.limiter.concurrency for pool in self._in_use())
+
+    def learned(self) -> Mapping[str, Mapping[str, Json]]:
+        """By pool: what its provider stated of its limits, and what its refusals taught.
+
+        Pools that learned nothing are left out.
+        """
+        found: dict[str, Mapping[str, Json]] = {}
+        for pool in self._pools.values():
+            seen = pool.limiter.statistics()
+            if not seen.told and not seen.refused:
+                continue
+            said: dict[str, Json] = {"stated": {**seen.told}, "refused": seen.refused}
+            if seen.refused:
+                at_once = seen.concurrency if math.isfinite(seen.concurrency) else None
+                said |= {"rpm": seen.learned_rpm, "concurrency": at_once}
+            found[pool.name] = said
+        return found
 
     def update(self, limits: Limits) -> None:
         """Puts new limits into force at once, in every pool."""

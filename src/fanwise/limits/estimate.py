@@ -71,7 +71,7 @@ class TokenEstimator:
         factor = self._factors.get((request.model, script))
         if factor is not None:
             tokens *= factor.value
-        cap, times = _output_cap(request)
+        cap, times = output_cap(request)
         outputs = self._outputs.get(request.model)
         # What was learned is tokens of whole answers, so it holds every choice already.
         expected = _START_OUTPUT_TOKENS * times if outputs is None else outputs.quantile
@@ -81,7 +81,7 @@ class TokenEstimator:
 
     def counted(self, request: Request, usage: Usage) -> Usage:
         """What a served request has taken from the quotas, as its provider counts."""
-        return self._profile.counted(usage, capped=_output_cap(request)[0] is not None)
+        return self._profile.counted(usage, capped=output_cap(request)[0] is not None)
 
     def learn(self, request: Request, usage: Usage) -> None:
         """Takes in what a served request was reported to have used; unknown parts teach nothing."""
@@ -94,7 +94,7 @@ class TokenEstimator:
             outputs.learn(usage.output_tokens)
 
 
-def _output_cap(request: Request) -> tuple[int | None, int]:
+def output_cap(request: Request) -> tuple[int | None, int]:
     """The most tokens all answers of a request may have, and how many answers it asks for."""
     said: Mapping[str, Json] = request.parameters if request.body is None else request.body
     if not said:

@@ -160,6 +160,7 @@ class Limiter:
             concurrency=self._learner.most,
             learned_rpm=self._learner.rpm,
             stated_rpm=self._meters.stated_rpm,
+            told=self._meters.told,
             epoch=self._gate.epoch,
             binding=self._causes.current,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fanwise.limits.permit import Meter
@@ -44,6 +44,11 @@ class Meters:
             if meter.quota.dimension == "requests" and meter is not self._learned:
                 return meter.quota.per_minute
         return None
+
+    @property
+    def told(self) -> Mapping[Dimension, float]:
+        """Units a minute that the provider states, by dimension."""
+        return dict(self._told)
 
     def state(self, limits: Limits, *, now: float) -> None:
         """Goes on under other limits of the user; what is owed stays owed."""

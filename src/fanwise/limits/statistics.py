@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fanwise.records import Cause
+from fanwise.records import Cause, Dimension
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class LimiterStatistics:
         learned_rpm: The requests a minute that were learned from refusals; ``None`` before any.
         stated_rpm: The requests a minute that the user or the provider stated, the lower of both;
             ``None`` where neither did.
+        told: Units a minute that the provider's answers state, by dimension.
         epoch: Number of the current epoch: how often a refusal has changed anything.
         binding: What holds the first of those who wait back; ``None`` where nobody waits.
     """
@@ -38,6 +39,7 @@ class LimiterStatistics:
     concurrency: float
     learned_rpm: float | None
     stated_rpm: float | None
+    told: Mapping[Dimension, float]
     epoch: int
     binding: Cause | None
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fanwise.documents.identity import Seen
 from fanwise.errors import BudgetExhausted, StateError
@@ -137,11 +137,14 @@ async def execute(
             session.close()
 
 
-async def plan(job: PromptsJob) -> Plan:
-    """Items, calls, tokens and cost of a job. Reads the source through; sends nothing."""
+async def plan(job: PromptsJob, **options: Any) -> Plan:
+    """Items, calls, tokens, cost and time of a job. Reads the source through; sends nothing.
+
+    Takes the options of ``fw.open_run`` by their names; raises what :func:`fanwise.plan` does.
+    """
     import fanwise
 
-    counted = await fanwise.plan(job.answer, job.items())
+    counted = await fanwise.plan(job.answer, job.items(), **options)
     # An item makes one call and no later one depends on its answer: the count is exact.
     return replace(counted, at_least=False)
 

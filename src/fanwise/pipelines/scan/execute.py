@@ -110,11 +110,12 @@ async def plan(
     after: float | str | date | None = None,
     limit: int | None = None,
     parameters: Mapping[str, Json] = NOTHING,
+    **options: Any,
 ) -> fw.types.Plan:
     """What a scan of the whole source would ask for, known conversations included.
 
-    Takes fields of :class:`ScanJob` by their names. Returns calls, tokens and cost; sends and
-    writes nothing.
+    Takes fields of :class:`ScanJob` and the options of ``fw.open_run`` by their names. Returns
+    calls, tokens, cost and time; sends and writes nothing.
     """
     job = ScanJob(
         source=source,
@@ -126,7 +127,7 @@ async def plan(
         parameters=parameters,
     )
     work = Work(job, store=None, clock=SystemClock())
-    return await fw.plan(work.conversation, work.wanted())
+    return await fw.plan(work.conversation, work.wanted(), **options)
 
 
 def _has_tables(home: Home) -> bool:
