@@ -62,11 +62,12 @@ async def plan(
             ``simulator``, ``answers`` …
 
     Returns:
-        The plan.
+        The plan. An item whose function raises is counted in ``failures`` and ends nothing.
 
     Raises:
-        ConfigError: An option is impossible, or the limits would not let the run end within two
-            weeks.
+        UsageError: ``function`` is no function of a context and an item.
+        ConfigError: The source cannot be iterated, an option is impossible, or the limits would not
+            let the run end within two weeks.
 
     Cancelling it ends the count at once; a rehearsal under way (some seconds at most) goes on in
     its thread.
