@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
+
+import fanwise
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -44,6 +48,30 @@ def test_a_python_example_runs_as_it_stands(code: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+PUBLIC = [f"fw.{name}" for name in fanwise.__all__]
+PUBLIC += [f"fw.types.{name}" for name in fanwise.types.__all__]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_used_in_an_example(name: str) -> None:
+    used = re.compile(rf"\b{re.escape(name)}\b")
+    assert any(used.search(code) for _, code in EXAMPLES)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_says_what_it_takes(name: str) -> None:
+    found = attrgetter(name.removeprefix("fw."))(fanwise)
+    said = inspect.getdoc(found) or ""
+    assert len(said) > 20
+    if not inspect.isclass(found) and not inspect.isfunction(found):
+        return
+    given = inspect.signature(found).parameters
+    made_by_ours = {"Context", "Run", "Map", "StepContext"}  # nobody else makes them
+    if found.__name__ not in made_by_ours:
+        missing = [one for one in given if not re.search(rf"\b{one}\b", said)]
+        assert not missing, f"{name} does not say what {missing} are"
 
 
 def commands() -> list[tuple[str, list[str]]]:

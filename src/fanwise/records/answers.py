@@ -11,7 +11,13 @@ from fanwise.records.json import NOTHING, Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens that a provider reported; ``None`` where it reported none."""
+    """Tokens that a provider reported; ``None`` where it reported none.
+
+    Args:
+        input_tokens: Tokens of the request, cached ones included.
+        output_tokens: Tokens of the answer.
+        cached_input_tokens: Of the input, those that the provider had in its cache.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -102,8 +108,11 @@ class Failure:
 class Delta:
     """A piece of a streamed answer. Provisional until the call's outcome is durable.
 
-    ``restart`` says that the stream broke after tokens had been shown and begins anew: what was
-    shown before it is void.
+    Args:
+        kind: ``token``; or ``restart``: the stream broke after tokens had been shown and begins
+            anew, and what was shown before is void.
+        text: The piece; empty for a restart.
+        attempt: Number of the attempt that it came with, from 1.
     """
 
     kind: Literal["token", "restart"]

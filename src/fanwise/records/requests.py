@@ -13,24 +13,29 @@ Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message of a conversation: text, or the provider's list of content parts."""
+    """One message of a conversation.
+
+    Args:
+        role: Whose it is: ``system``, ``developer``, ``user``, ``assistant`` or ``tool``.
+        content: A text, or the provider's own list of content parts.
+    """
 
     role: Role
     content: Json
 
 
 def user(content: Json) -> Message:
-    """A message of the user."""
+    """A message of the user; ``content`` is a text, or the provider's list of content parts."""
     return Message(role="user", content=content)
 
 
 def system(content: Json) -> Message:
-    """A message that sets the model's task."""
+    """A message that sets the model's task; ``content`` as for :func:`user`."""
     return Message(role="system", content=content)
 
 
 def assistant(content: Json) -> Message:
-    """A message the model is taken to have written."""
+    """A message the model is taken to have written; ``content`` as for :func:`user`."""
     return Message(role="assistant", content=content)
 
 
@@ -38,8 +43,11 @@ def assistant(content: Json) -> Message:
 class Schema:
     """The shape an answer must have.
 
-    ``definition`` is a JSON Schema. ``build`` turns a valid JSON value into what the caller wants
-    (a pydantic model's ``model_validate``, say) and is no part of a call's identity.
+    Args:
+        name: What it is called towards the provider.
+        definition: A JSON Schema.
+        build: Turns a valid JSON value into what the caller wants (a pydantic model's
+            ``model_validate``, say); no part of a call's identity.
     """
 
     name: str

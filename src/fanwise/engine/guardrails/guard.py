@@ -229,7 +229,12 @@ class Guardrails:
 
 @dataclass(frozen=True, slots=True)
 class GuardrailsOf:
-    """Guardrails for the work of one user or request; made by :meth:`Guardrails.of`."""
+    """Guardrails for the work of one user or request; made by :meth:`Guardrails.of`.
+
+    Args:
+        shared: The guardrails, one for everybody.
+        key: The user's id or the request's key, by which a rollout decides.
+    """
 
     shared: Guardrails
     key: str | None
