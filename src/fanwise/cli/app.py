@@ -27,6 +27,7 @@ from fanwise.cli.failures import (
 
 _WORK = "Work"
 _GO_ON = "Go on"
+_STEER = "Steer"
 _LOOK = "Look"
 _SET_UP = "Set up"
 
@@ -73,10 +74,28 @@ _ENTRIES = (
         panel=_GO_ON,
     ),
     _Entry(
+        name="pause",
+        target="fanwise.cli.steer:pause",
+        summary="Let a run send nothing more until it is resumed.",
+        panel=_STEER,
+    ),
+    _Entry(
+        name="set",
+        target="fanwise.cli.steer:set_limits",
+        summary="Change the limits of a run while it goes on.",
+        panel=_STEER,
+    ),
+    _Entry(
+        name="drain",
+        target="fanwise.cli.steer:drain",
+        summary="Stop a run so that fanwise resume goes on.",
+        panel=_STEER,
+    ),
+    _Entry(
         name="cancel",
-        target="fanwise.cli.cancel:cancel",
+        target="fanwise.cli.steer:cancel",
         summary="End a run for good; what was paid for is kept.",
-        panel=_GO_ON,
+        panel=_STEER,
     ),
     _Entry(
         name="list",

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument
 
 from fanwise.cli.display import say
+from fanwise.cli.failures import ExitCode
 from fanwise.cli.flags import AgainFlags
-from fanwise.cli.homes import find_run, holder_of, home_of, newest_unfinished
+from fanwise.cli.homes import find_run, holder_of, home_of, newest_unfinished, reading
 from fanwise.cli.options import STDIN, restored
 from fanwise.cli.runs import RunArgument
+from fanwise.cli.steer import changes_of, end_pause
 from fanwise.errors import ConfigError, Conflict, StateError
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ def resume(
     What is done is read from the journal and costs nothing; what failed or was never finished goes
     out. The run's own options hold, but limits given now replace them. Calls in flight at a crash
     have an unknown outcome and are sent again; the report lists them.
+
+    A run that was paused in another terminal goes on there.
     """
     with home_of(again.home) as place:
         record = newest_unfinished(place) if run is None else find_run(place, run)
@@ -44,6 +48,8 @@ def resume(
                 f"run {record.run_id} is finished",
                 hint=f"`fanwise retry {record.run_id}` sends its failed items again",
             )
+        if record.live and end_pause(place, record, again):
+            return ExitCode.OK
         _check_free(place, record)
     return _go_on(record, again)
 
@@ -72,7 +78,9 @@ def _check_free(place: Home, record: RunRecord) -> None:
 def _go_on(record: RunRecord, again: AgainFlags) -> int:
     go_on = _command(record)
     stored = record.spec.options
-    options = restored(stored, again)
+    with home_of(again.home) as place, reading(place, record.run_id) as reader:
+        changed = changes_of(reader)
+    options = restored({**stored, **changed}, again)
     if options.source == STDIN and sys.stdin.isatty():
         raise ConfigError(
             f"run {record.run_id} read its rows from standard input",

@@ -19,6 +19,7 @@ from fanwise.cli.options import STDIN, RunOptions, environment
 from fanwise.cli.profiles import parameters_and_profile
 from fanwise.cli.progress import Screen, ScreenFile, shown
 from fanwise.cli.signals import Interrupts, obeying
+from fanwise.cli.steer import limits_in_words
 from fanwise.engine.opening import OpenRun
 from fanwise.engine.reporting import read_report
 from fanwise.engine.simulated import profile_of
@@ -36,6 +37,7 @@ from fanwise.retry.policy import Retry
 
 if TYPE_CHECKING:
     from fanwise.engine.run import Run
+    from fanwise.engine.steering.orders import Order, Sender
     from fanwise.progress.report import Report
 
 NEW = "never"
@@ -167,6 +169,7 @@ class Session:
             "simulator": parameters_and_profile(options)[1],
             "cache": options.cache,
             "accept_changes": options.accept_changes,
+            "on_order": self._ordered,
             "env": environment(options),
         }
 
@@ -217,7 +220,7 @@ class Session:
         """No new work; what is in flight has its time to end."""
         if self._end_source is not None:
             self._end_source()
-        if self.run is not None:
+        if self.run is not None and not self.run.draining:
             self.run.drain()
         self._later(_DRAIN_S, self._stop)
 
@@ -229,6 +232,21 @@ class Session:
             self.screen.say(f"Stopping now. To go on: fanwise resume {self.run_id}")
         if self._task is not None:
             self._task.cancel()
+
+    def _ordered(self, order: Order, sender: Sender) -> None:
+        """Another process has steered the run."""
+        go_on = f"To go on: fanwise resume {self.run_id}"
+        sentences: dict[str, str] = {
+            "pause": f"Paused. {go_on}",
+            "resume": "Going on.",
+            "drain": f"Stopping: calls in flight may end (up to {duration(_DRAIN_S)}). {go_on}",
+            "cancel": f"Cancelled: calls in flight may end (up to {duration(_DRAIN_S)}).",
+            "set": f"New limits: {limits_in_words(order.change)}.",
+        }
+        self.screen.say(f"({sender.words}) {sentences[order.verb]}")
+        if order.verb in {"drain", "cancel"}:
+            self._interrupted = True
+            self._wind_down()
 
     def _nobody_reads(self) -> None:
         """Whoever read our results has gone: no more are wanted, and none is lost."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -23,6 +24,9 @@ from fanwise.engine.run import Run
 from fanwise.engine.sampling import Sampler
 from fanwise.engine.showing import Showing
 from fanwise.engine.spending import stored
+from fanwise.engine.steering.address import sockets_of
+from fanwise.engine.steering.listener import Listener
+from fanwise.engine.steering.steering import OnOrder, Steering
 from fanwise.errors import BudgetExhausted, FanwiseError, InputError, JournalError, StateError
 from fanwise.journal.home import Home, open_home
 from fanwise.journal.memory_home import MemoryHome
@@ -73,6 +77,8 @@ class OpenRun:
         progress: Whether the run shows its progress by itself: a panel in a notebook or on a
             terminal, a line every five seconds where standard error is neither.
         ambiguous: Whether a side effect (``ctx.once``) that was under way at a crash is done again.
+        on_order: Is told of each order that another process has given (``fanwise pause``, ``set``
+            …) once it was carried out, and by whom.
         env: Environment to read keys from, instead of the process's own.
         clock, chance: Time and randomness, for tests.
 
@@ -107,6 +113,7 @@ class OpenRun:
     accept_changes: bool = False
     progress: bool = False
     ambiguous: Literal["retry", "hold"] = "hold"
+    on_order: OnOrder | None = None
     env: Mapping[str, str] | None = None
     clock: Clock = field(default_factory=SystemClock)
     chance: random.Random = field(default_factory=random.Random)
@@ -159,6 +166,12 @@ class OpenRun:
         )
         sampler.start()
         stack.push_async_callback(sampler.stop)
+        if not isinstance(home, MemoryHome):
+            paths = sockets_of(home.location, run.run_id, env=os.environ)
+            steering = Steering(run, parts.pools, on_order=self.on_order)
+            listener = Listener(paths, carry_out=steering.carry_out)
+            stack.push_async_callback(listener.stop)
+            await listener.start()
         if self.progress:
             from fanwise.progress.notebook import display_of_program
 

@@ -112,6 +112,7 @@ class Pools:
     def __init__(self, resolve: Resolve, *, limits: Limits, clock: Clock) -> None:
         self._resolve = resolve
         self._limits = limits
+        self._paused = False
         self._clock = clock
         self._pools: dict[str, Pool] = {}
         self._targets: dict[str, Target] = {}
@@ -166,6 +167,8 @@ class Pools:
         if pool is None:
             limiter = Limiter(limits, clock=self._clock, name=name)
             limiter.on_room(self._tell_room)
+            if self._paused:
+                limiter.pause()
             pool = self._pools[name] = Pool(name, limiter, self._clock.monotonic())
         profile = profile_of(endpoint.provider, origin=endpoint.origin)
         return Target(
@@ -262,6 +265,16 @@ class Pools:
             found[pool.name] = said
         return found
 
+    @property
+    def limits(self) -> Limits:
+        """The limits in force, as stated for each pool."""
+        return self._limits
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is sent until :meth:`resume`."""
+        return self._paused
+
     def update(self, limits: Limits) -> None:
         """Puts new limits into force at once, in every pool."""
         self._limits = limits
@@ -271,11 +284,13 @@ class Pools:
 
     def pause(self) -> None:
         """Sends nothing more until :meth:`resume`; what is in flight goes on."""
+        self._paused = True
         for pool in self._pools.values():
             pool.limiter.pause()
 
     def resume(self) -> None:
         """Ends a pause."""
+        self._paused = False
         for pool in self._pools.values():
             pool.limiter.resume()
 
