@@ -157,6 +157,8 @@ async def test_events_are_numbered_without_gaps_however_many_write(place):
         assert by_number[first].item_id == f"item {number}"
         assert by_number[second].data == {"number": number}
     assert [event.number for event in place.reader().events(after=390)] == list(range(391, 401))
+    controls = list(place.reader().controls())
+    assert controls == [event for event in events if event.kind == "note"]
     await journal.close("finished")
 
 

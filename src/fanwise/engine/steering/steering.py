@@ -67,7 +67,7 @@ class Steering:
     def state(self) -> dict[str, Json]:
         """The run at this instant, as JSON."""
         seen = self._run.snapshot()
-        most = seen.concurrency_limit
+        most = self._pools.limit
         return {
             "run_id": self._run.run_id,
             "state": self._word(),
