@@ -38,7 +38,7 @@ _PERIOD_S = 0.2
 
 
 def pause(*, run: RunArgument = "latest", home: HomeFlags) -> int:
-    """Let a run of another terminal send nothing more until it is resumed.
+    """Let a run send nothing more until it is resumed.
 
     Calls in flight end and are kept; the process stays, and fanwise resume ID lets it go on.
     """
@@ -93,7 +93,7 @@ def set_limits(
 
 
 def drain(*, run: RunArgument = "latest", home: HomeFlags) -> int:
-    """Stop a run of another terminal so that fanwise resume goes on.
+    """Stop a run so that fanwise resume goes on.
 
     As Ctrl-C there: it takes no further item, its calls in flight may end. Its process then exits
     with code 130.
