@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from fanwise.ending import end_all
 from fanwise.engine.steering.address import make_private
 from fanwise.engine.steering.orders import Order, Sender, read_order
 from fanwise.errors import FanwiseError
@@ -57,13 +58,14 @@ class Listener:
             try:
                 path.unlink(missing_ok=True)
                 self._server = await asyncio.start_unix_server(
-                    self._serve, path, limit=_LONGEST_LINE
+                    self._serve, path, limit=_LONGEST_LINE, start_serving=False
                 )
+                self.path = path
                 path.chmod(0o600)
+                await self._server.start_serving()
             except OSError as error:
                 _LOG.info("cannot listen at %s: %s", path, error)
                 continue
-            self.path = path
             return
         _LOG.info("this run takes no orders from other terminals: no directory for its socket")
 
@@ -75,15 +77,12 @@ class Listener:
         server.close()
         if self.path is not None:
             self.path.unlink(missing_ok=True)
-        for task in self._reading:
-            task.cancel()
-        if self._answering:
-            await asyncio.wait(self._answering, timeout=_LAST_ANSWERS_S)
-        tasks = self._reading | self._answering
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        try:
+            await end_all(set(self._reading))
+            if self._answering:
+                await asyncio.wait(set(self._answering), timeout=_LAST_ANSWERS_S)
+        finally:
+            await end_all(self._reading | self._answering)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
