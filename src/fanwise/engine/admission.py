@@ -54,7 +54,9 @@ class Admission:
         pool = call.target.pool
         deadline = None if math.isinf(course.deadline) else course.deadline
         try:
-            permit = await pool.limiter.acquire(call.target.cost(call.request), deadline=deadline)
+            permit = await pool.limiter.acquire(
+                call.target.cost(call.request), deadline=deadline, priority=call.work.priority
+            )
         except BaseException:
             self.ended(call, course, usage=None, sent=False)
             raise

@@ -18,6 +18,7 @@ from fanwise.records.quick import maker
 
 if TYPE_CHECKING:
     from fanwise.engine.run import Run
+    from fanwise.limits.waiting import Priority
 
 _make_outcome = maker(Outcome)
 _make_record = maker(ItemRecord)
@@ -34,6 +35,7 @@ class ItemRunner:
         function: ``async (ctx, item) -> value``.
         namer: Knows ids and what of an item is written down.
         model_of: The model an item stands for, where it stands for one.
+        priority: Of its calls, where other maps of the run wait for the same limits.
 
     Raises:
         UsageError: ``function`` is no function of a context and an item.
@@ -46,12 +48,14 @@ class ItemRunner:
         *,
         namer: Namer,
         model_of: Callable[[Any], str] | None,
+        priority: Priority = "background",
     ) -> None:
         check_function(function, takes=("ctx", "item"), hint=_TAKES)
         self._run = run
         self._function = function
         self._namer = namer
         self._model_of = model_of
+        self._priority: Priority = priority
 
     async def handle(self, item: Item) -> Outcome | None:
         """Runs one item; ``None`` where the run was drained before it could end.
@@ -64,6 +68,7 @@ class ItemRunner:
         run = self._run
         recalled: Recalled | None = item.known
         work = make_work(item.id, item.position, recalled, run.clock.wall())
+        work.priority = self._priority
         if recalled is not None:
             work.known = {(c.key.content_key, c.key.sample): c for c in recalled.calls}
         run.progress.item_started()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fanwise.engine.idempotency import named
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from fanwise.engine.parts import Parts
     from fanwise.limits.budget import Budget
     from fanwise.limits.settings import Limits
+    from fanwise.limits.waiting import Priority
     from fanwise.models.rules import Rules
     from fanwise.progress.live import Snapshot
     from fanwise.progress.report import Report
@@ -120,6 +122,7 @@ class Run:
         guardrails: Guardrails | GuardrailsOf | None = None,
         key: Callable[[Any], Any] | None = None,
         window: int = WINDOW,
+        priority: Priority = "background",
     ) -> Map:
         """One function over many items, as many at once as the limits allow.
 
@@ -143,6 +146,7 @@ class Run:
             guardrails: As there; what they do is an event of the journal too.
             key: As there.
             window: As there.
+            priority: ``"interactive"`` goes ahead of what other maps of this run have waiting.
 
         Returns:
             A :class:`Map`, to be entered or collected. Cancelling it closes what is in flight.
@@ -154,9 +158,9 @@ class Run:
             total = len(source)
         self.progress.set_total(total)
         namer = Namer(item_id=item_id, describe=describe)
-        items = arranged(
-            lambda: self._items(source, namer, known_total=total), key=key, window=window
-        )
+        runner_of = partial(ItemRunner, self, namer=namer, model_of=model_of, priority=priority)
+        found = partial(self._items, source, namer, known_total=total)
+        items = arranged(found, key=key, window=window)
 
         async def read_back(found: str) -> Any:
             record = await self.journal.item(found)
@@ -172,15 +176,14 @@ class Run:
                 pools=self._parts.pools,
                 total=total,
                 guardrails=guardrails,
-                runner_of=lambda work: ItemRunner(self, work, namer=namer, model_of=model_of),
+                runner_of=runner_of,
                 opened=self._opened,
                 read_back=read_back,
                 ordered=ordered,
             )
-        runner = ItemRunner(self, function, namer=namer, model_of=model_of)
         return Map(
             items,
-            runner.handle,
+            runner_of(function).handle,
             room=self._parts.pools,
             opened=self._opened,
             read_back=read_back,

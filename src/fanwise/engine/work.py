@@ -14,6 +14,7 @@ from fanwise.records.quick import maker
 if TYPE_CHECKING:
     from fanwise.engine.pools import Target
     from fanwise.journal.memory import Recalled
+    from fanwise.limits.waiting import Priority
 
 OnDelta: TypeAlias = "Callable[[Delta], None]"
 Reference: TypeAlias = tuple[str, int]  # content key and sample
@@ -62,6 +63,7 @@ class ItemWork:
     sent: bool = False
     drained: bool = False
     judged: bool = False
+    priority: Priority = "background"
 
     @property
     def cached(self) -> bool:

@@ -189,7 +189,8 @@ class Crew:
             len(self._backlog) > self._woken
             and not self._growing
             and self._workers < self._room.max_workers()
-            and self._room.has_room()
+            # The first one waits in line like everybody: others may never leave room for it.
+            and (not self._workers or self._room.has_room())
         ):
             self._workers += 1
             self._spawn(self._work(), name="fanwise-worker")

@@ -284,3 +284,27 @@ async def test_an_error_in_a_blocking_generator_reaches_its_reader() -> None:
 def test_what_cannot_be_a_source_is_refused(source: object) -> None:
     with pytest.raises(ConfigError, match="source of items"):
         chunks_of(source, size=1)
+
+
+def test_a_map_gets_its_turn_where_others_never_leave_room() -> None:
+    async def main() -> None:
+        slots = Slots(1)
+        await slots.acquire()
+        waits = asyncio.ensure_future(slots.acquire())
+        await asyncio.sleep(0)
+        assert not slots.has_room()
+
+        async def handle(item: Item) -> Outcome:
+            await slots.acquire()
+            slots.release()
+            return outcome(item)
+
+        crew = Crew(in_chunks(range(3)), handle, room=slots)
+        crew.start()
+        asyncio.get_running_loop().call_later(5, slots.release)
+        asyncio.get_running_loop().call_later(9, slots.release)
+        assert [await crew.next_outcome() for _ in range(3)][-1] is not None
+        await waits
+        await crew.end()
+
+    run_virtual(main())

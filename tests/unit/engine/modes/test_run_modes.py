@@ -189,3 +189,19 @@ def test_a_key_orders_a_run_too() -> None:
         assert [str(r.messages[0].content) for r in model.requests] == ["q1", "q2", "q3"]
 
     run_virtual(main())
+
+
+def test_interactive_maps_go_ahead_of_what_waits_in_the_background() -> None:
+    async def overtaken(priority: Any) -> int:
+        model = Scripted()
+        async with open_scripted(model, limits=Limits(concurrency=2)) as run:
+            background = asyncio.ensure_future(run.map(ask, range(40)).collect())
+            await asyncio.sleep(3.5)
+            await run.map(ask, ["now"], priority=priority).collect()
+            prompts = [str(request.messages[0].content) for request in model.requests]
+            await background
+        return prompts.index("qnow")
+
+    early = run_virtual(overtaken("interactive"))
+    assert early <= 10
+    assert run_virtual(overtaken("background")) > early
