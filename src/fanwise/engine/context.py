@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fanwise.engine.effects import perform
 from fanwise.engine.simulated import PROVIDER
@@ -23,6 +23,8 @@ from fanwise.records import (
 
 if TYPE_CHECKING:
     from fanwise.engine.run import Run
+
+_UNDER_WAY: Final = object()
 
 
 class Context:
@@ -169,15 +171,17 @@ class Context:
         """Runs a side effect of this item once, and remembers its result over resumes.
 
         Args:
-            name: The effect's name, unique within the item (``send-mail``).
+            name: The effect's name, unique within the item (``send-mail``). A name that has been
+                used is not carried out again: give ``f"send-mail-{n}"`` to several alike.
             function: What to do; its result must have a JSON form.
 
         Returns:
-            The function's result, now or from the journal.
+            The function's result, now, from earlier in this item, or from the journal.
 
         Raises:
             StateError: An earlier session died while the effect was under way. Whether it happened
                 is unknown, so it is not repeated: look, then settle it with ``fanwise retry``.
+                Or an effect of that name is under way in this item.
             UsageError: It is no function; nothing was begun.
             Whatever the function raises; it is then tried again by the next session.
         """
@@ -198,14 +202,37 @@ class Context:
                 "session died: it may have happened",
                 hint="look whether it did; open_run(…, ambiguous='retry') does it again",
             )
+        if work.effects is None:
+            work.effects = {}
+        if name in work.effects:
+            return _result_of(work.effects[name], name, work.item_id)
         if run.draining:
             work.drained = True
             raise Drained("the run is being drained", hint="resume it to go on")
+        work.effects[name] = _UNDER_WAY
         started_at = run.clock.wall()
         work.sent = True
-        await run.journal.intend(CallIntent(key=key, model="", label=name, started_at=started_at))
-        record = CallRecord(key=key, state="served", model="", label=name, started_at=started_at)
-        return await perform(run, record, function)
+        try:
+            intent = CallIntent(key=key, model="", label=name, started_at=started_at)
+            await run.journal.intend(intent)
+            record = CallRecord(
+                key=key, state="served", model="", label=name, started_at=started_at
+            )
+            value = await perform(run, record, function)
+        except BaseException:
+            del work.effects[name]
+            raise
+        work.effects[name] = value
+        return value
+
+
+def _result_of(found: Any, name: str, item_id: str) -> Any:
+    if found is _UNDER_WAY:
+        raise StateError(
+            f"the side effect {name!r} of item {item_id!r} is under way already",
+            hint="give each side effect of an item a name of its own",
+        )
+    return found
 
 
 def as_messages(messages: object) -> Sequence[Message]:

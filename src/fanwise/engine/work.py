@@ -64,6 +64,7 @@ class ItemWork:
     drained: bool = False
     judged: bool = False
     priority: Priority = "background"
+    effects: dict[str, Any] | None = None  # results of side effects of this session, by name
 
     @property
     def cached(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import warnings
 from typing import Any
@@ -181,6 +182,45 @@ def test_a_side_effect_that_is_no_function_is_not_begun() -> None:
 
     [outcome] = in_run(both)
     assert outcome.value == 1
+
+
+def test_a_side_effect_is_carried_out_once_in_an_item_however_often_it_is_asked_for() -> None:
+    done: list[int] = []
+
+    async def effect() -> int:
+        await asyncio.sleep(1)
+        done.append(len(done))
+        return len(done)
+
+    async def twice(ctx: fw.Context, item: int) -> Any:
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(ctx.once("mail", effect))
+            await asyncio.sleep(0.5)
+            with pytest.raises(StateError, match="under way already"):
+                await ctx.once("mail", effect)
+        return [first.result(), await ctx.once("mail", effect)]
+
+    [outcome] = in_run(twice)
+    assert outcome.value == [1, 1]
+    assert done == [0]
+
+
+def test_a_side_effect_that_failed_may_be_tried_again_in_its_item() -> None:
+    tried: list[int] = []
+
+    async def effect() -> int:
+        tried.append(1)
+        if len(tried) == 1:
+            raise ConnectionError("no")
+        return 7
+
+    async def again(ctx: fw.Context, item: int) -> Any:
+        with pytest.raises(ConnectionError):
+            await ctx.once("mail", effect)
+        return await ctx.once("mail", effect)
+
+    [outcome] = in_run(again)
+    assert outcome.value == 7
 
 
 @pytest.mark.parametrize("options", [{"max_pending": math.nan}, {"max_running": 1.5}])
