@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 
 import orjson
 
@@ -14,10 +13,10 @@ from fanwise.records import Json, Request
 from fanwise.simulator import wire
 from fanwise.simulator.admission import Admission, retry_headers
 from fanwise.simulator.answers import Answer
-from fanwise.simulator.chance import digest, lognormal, uniform
 from fanwise.simulator.embeddings import embeddings_body, read_embedding
 from fanwise.simulator.http import Connection, Exchange, HttpRequest
 from fanwise.simulator.ledger import Ledger
+from fanwise.simulator.lots import Lot, certain, lot, lots_key
 from fanwise.simulator.profile import FaultKind, SimProfile, named_profiles
 from fanwise.simulator.tokens import count_messages, count_text, cut, pieces
 from fanwise.simulator.wire import BadRequest, Chat, Completion
@@ -29,14 +28,6 @@ _HTML = b"<!DOCTYPE html><html><head><title>Gateway</title></head><body>Please w
 
 
 _Route = Callable[[HttpRequest, Exchange], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lot:
-    """What chance has dealt to one request."""
-
-    fault: FaultKind | None
-    latency_s: float
 
 
 class SimService:
@@ -246,7 +237,7 @@ class SimService:
         )
 
     async def _stream(
-        self, chat: Chat, completion: Completion, *, lot: _Lot, exchange: Exchange, body_s: float
+        self, chat: Chat, completion: Completion, *, lot: Lot, exchange: Exchange, body_s: float
     ) -> bool:
         """Sends a completion as events; says whether it was sent to its end."""
         parts = pieces(completion.text)
@@ -275,23 +266,23 @@ class SimService:
 
     # Chance and faults.
 
-    def _draw(self, place: str, content: bytes) -> _Lot:
+    def _draw(self, place: str, content: bytes) -> Lot:
         profile = self._profile
-        if profile.latency_sigma == 0.0 and profile.faults.total == 0.0:
-            return _Lot(fault=None, latency_s=profile.latency_s)
+        sure = certain(profile)
+        if sure is not None:
+            return sure
         # A content's number grows only with the faults it met: refusals and repeats of a served
         # request, whose number depends on timing, do not move the draws.
-        key = digest(profile.seed, place, content)
+        key = lots_key(profile, place, content)
         number = self._faulted.get(key, 0)
-        fault = profile.faults.pick(uniform(key, number, "fault"))
-        if fault is not None:
+        drawn = lot(profile, key, number)
+        if drawn.fault is not None:
             self._faulted[key] = number + 1
             if len(self._faulted) > _FAULTED_HELD:
                 self._faulted.popitem(last=False)
-        latency_s = lognormal(profile.latency_s, profile.latency_sigma, key, number, "latency")
-        return _Lot(fault=fault, latency_s=latency_s)
+        return drawn
 
-    async def _spoilt_before(self, lot: _Lot, exchange: Exchange, *, wait_s: float) -> bool:
+    async def _spoilt_before(self, lot: Lot, exchange: Exchange, *, wait_s: float) -> bool:
         """Lets the latency pass and deals the faults that come instead of an answer."""
         if wait_s > 0.0:
             await asyncio.sleep(wait_s)
@@ -311,7 +302,7 @@ class SimService:
             self._error(_STATUS[fault], message, exchange=exchange)
         return True
 
-    async def _spoilt_body(self, lot: _Lot, body: bytes, exchange: Exchange) -> bool:
+    async def _spoilt_body(self, lot: Lot, body: bytes, exchange: Exchange) -> bool:
         """Deals the faults that break off a whole answer."""
         if lot.fault not in {"truncated", "stall_body"}:
             return False

@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from fanwise.limits.estimate import TokenEstimator, output_cap
 from fanwise.records import Cost, Request
+from fanwise.simulator.lots import Lot
 from fanwise.simulator.virtual.spec import ProviderSpec, Speed
 
 Basis: TypeAlias = Literal["profile", "measured", "assumed"]
@@ -78,12 +79,14 @@ class Fault:
             and paid for, but not of the shape that was asked for.
         extra_s: Seconds it takes beyond the answer it stands for.
         durations_s: Where they were measured: how long such requests took, instead.
+        name: What the simulator calls it.
     """
 
     share: float
     kind: FaultKind
     extra_s: float = 0.0
     durations_s: tuple[float, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,10 @@ class Knowledge:
         time: Factors on latencies.
         given: Factors on tokens brought.
         written: Factors on tokens answered.
+        slowness: Factor on what ``lots`` says of latencies.
         shared: Whether its limits are those of the pool, not of the model alone.
+        lots: What chance deals to a request that has met so many faults before, where it is known;
+            latencies and faults are drawn at random otherwise.
     """
 
     model: str
@@ -117,7 +123,9 @@ class Knowledge:
     time: Factors = EXACT
     given: Factors = EXACT
     written: Factors = EXACT
+    slowness: float = 1.0
     shared: bool = True
+    lots: Callable[[Request, int], Lot] | None = field(default=None, repr=False)
 
 
 def assumed(model: str, *, pool: str, spec: ProviderSpec | None = None) -> Knowledge:

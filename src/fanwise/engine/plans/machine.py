@@ -53,7 +53,7 @@ def measured(directory: Path | None, *, simulated: bool) -> Machine:
 
 
 def _slowness() -> float:
-    """How much slower than the reference this processor is, idle or not."""
+    """How much slower than the reference this processor is, whatever else it does."""
     best = min(_timed(_work) for _ in range(3))
     return best / _REFERENCE_S
 
@@ -66,9 +66,9 @@ def _work() -> None:
 
 
 def _timed(work: Callable[[], None]) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     work()
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 def _commit_s(directory: Path) -> float:

@@ -21,6 +21,7 @@ from fanwise.simulator.virtual.provider import Work
 from fanwise.simulator.virtual.quota import whole_cost
 
 _SEEDS: Final = 5
+_UNSURE: Final = 0.04  # of a time that nothing speaks against: timers, a busy machine
 _CALLS: Final = 2000  # items that are rehearsed with several seeds, all in all
 _COMPARED: Final = 500  # items that limits are compared on
 _FELT: Final = 0.03  # a raised limit that saves less than this share was not what bound
@@ -80,9 +81,9 @@ def look_ahead(demand: Demand, setting: Setting) -> tuple[Outlook, Paid]:
     ]
     sent = sum(sum(one.sent.values()) for one in rehearsals)
     outlook = Outlook(
-        low_s=min(*times, *around),
+        low_s=min(*times, *around) * (1.0 - _UNSURE),
         likely_s=likely_s,
-        high_s=max(*times, *around),
+        high_s=max(*times, *around) * (1.0 + _UNSURE),
         binds=binds,
         gains=sorted(gains, key=lambda gain: gain.time_s),
         refusals=sum(one.refused for one in rehearsals) / max(1, sent),
@@ -175,6 +176,7 @@ def _slower(known: Knowledge, factor: float) -> Knowledge:
     latency = known.latency
     return replace(
         known,
+        slowness=known.slowness * factor,
         latency=replace(
             latency,
             first_s=latency.first_s * factor,

@@ -139,6 +139,7 @@ class _Tries:
     failures: int = 0
     refusals: int = 0
     invalid: int = 0
+    full: int = 0  # refused although there was room
     waited_s: float = 0.0
 
 
@@ -250,8 +251,7 @@ class _Rehearsal:
 
     async def _send(self, ask: Ask, known: Knowledge, tries: _Tries) -> tuple[Reply, Fault | None]:
         """Sends an attempt; the reply, and what was wrong with a served one."""
-        fault = self._fault(known.faults)
-        service_s = known.latency.draw(self._chance, ask.written)
+        fault, service_s = self._drawn(ask, known, tries)
         if fault is not None:
             service_s += fault.extra_s
             if fault.durations_s:
@@ -267,12 +267,22 @@ class _Rehearsal:
             return reply, None
         if fault.kind == "invalid":
             return reply, fault
+        tries.full += fault.kind == "full"
         verdict = _FULL if fault.kind == "full" else _FAILED
         status = 503 if fault.kind == "full" else 500
         return _spoilt(reply, status=status, verdict=verdict), fault
 
     def _reserved(self, ask: Ask) -> int:
         return output_cap(ask.request)[0] or 0
+
+    def _drawn(self, ask: Ask, known: Knowledge, tries: _Tries) -> tuple[Fault | None, float]:
+        """What goes wrong with an attempt, if anything, and how long it is worked on."""
+        latency = known.latency
+        if known.lots is None:
+            return self._fault(known.faults), latency.draw(self._chance, ask.written)
+        lot = known.lots(ask.request, tries.failures + tries.invalid + tries.full)
+        fault = next((one for one in known.faults if one.name == lot.fault), None)
+        return fault, known.slowness * lot.latency_s + latency.per_token_s * ask.written
 
     def _fault(self, faults: Sequence[Fault]) -> Fault | None:
         if not faults:

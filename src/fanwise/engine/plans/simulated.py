@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from fanwise.engine.plans.knowledge import Factors, Fault, Knowledge, Latency, Tokens
+from fanwise.engine.plans.knowledge import Factors, Fault, FaultKind, Knowledge, Latency, Tokens
 from fanwise.limits.estimate import output_cap
+from fanwise.models.names import split_model
+from fanwise.models.openai_chat import ChatDialect
 from fanwise.records import Json, Request
 from fanwise.simulator.answers import computed_answer
-from fanwise.simulator.profile import Faults
+from fanwise.simulator.lots import Lot, certain, lot, lots_key
+from fanwise.simulator.profile import FAULT_KINDS, Faults
 from fanwise.simulator.tokens import count_messages, count_text
 from fanwise.simulator.virtual.profiles import spec_of
 from fanwise.simulator.wire import BadRequest, read_chat
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
     from fanwise.simulator.profile import SimProfile
 
 _PLAIN_TOKENS: Final = 100.0
+_KINDS: Final[Mapping[str, FaultKind]] = {
+    "error_503": "full",
+    "error_529": "full",
+    "wrong_schema": "invalid",
+}
 
 
 def simulated(
@@ -59,7 +67,32 @@ def simulated(
         given=Factors(0.99, 1.01),
         written=Factors(0.98, 1.02),
         shared=False,
+        lots=_Lots(model, profile).of,
     )
+
+
+class _Lots:
+    """What the simulator will deal to requests: it goes by their content and its seed alone."""
+
+    def __init__(self, model: str, profile: SimProfile) -> None:
+        self._name = split_model(model)[1]
+        self._dialect = ChatDialect(self._name)
+        self._profile = profile
+        self._keys: dict[int, tuple[Request, int]] = {}
+
+    def of(self, request: Request, faults: int) -> Lot:
+        found = certain(self._profile)
+        if found is not None:
+            return found
+        known = self._keys.get(id(request))
+        if known is None:
+            content = self._dialect.encode(request, stream=False)
+            # The request is kept with its key, so that its id stays its own.
+            known = self._keys[id(request)] = (
+                request,
+                lots_key(self._profile, self._name, content),
+            )
+        return lot(self._profile, known[1], faults)
 
 
 def _without_faults(profile: SimProfile) -> SimProfile:
@@ -68,11 +101,13 @@ def _without_faults(profile: SimProfile) -> SimProfile:
 
 def _faults(faults: Faults, *, stall_s: float) -> list[Fault]:
     found = [
-        Fault(share=faults.error_500, kind="failed"),
-        Fault(share=faults.error_503 + faults.error_529, kind="full"),
-        Fault(share=faults.stall + faults.stall_body, kind="failed", extra_s=stall_s),
-        Fault(share=faults.reset + faults.truncated + faults.html, kind="failed"),
-        Fault(share=faults.wrong_schema, kind="invalid"),
+        Fault(
+            share=getattr(faults, name),
+            kind=_KINDS.get(name, "failed"),
+            extra_s=stall_s if name in {"stall", "stall_body"} else 0.0,
+            name=name,
+        )
+        for name in FAULT_KINDS
     ]
     return [fault for fault in found if fault.share > 0.0]
 

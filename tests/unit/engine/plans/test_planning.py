@@ -211,3 +211,31 @@ def test_a_run_notes_what_it_learned_of_limits():
     took_s(home, Laboratory(), 10)
     quiet = home.runs()[0].run_id if home.runs()[0].run_id != run.run_id else home.runs()[1].run_id
     assert not [event for event in home.reader(quiet).events() if "learned" in event.kind]
+
+
+def test_a_simulated_models_luck_is_known_beforehand():
+    async def measured_run(ctx, text):
+        return await ctx.call("sim/gpt-4o-mini", f"Say it again: {text}")
+
+    profile = SimProfile(latency_s=0.02, latency_sigma=1.0, seed=5)
+    plan = planned(measured_run, texts(20), simulator=profile, limits=fw.Limits(concurrency=1))
+
+    async def main() -> float:
+        async with fw.open_run(
+            "lab", journal=":memory:", simulator=profile, limits=fw.Limits(concurrency=1)
+        ) as run:
+            await run.map(measured_run, texts(20)).collect()
+            return (await run.report()).models[0].service_s
+
+    assert plan.outlook is not None
+    drawn_s = plan.outlook.likely_s
+    other = planned(
+        measured_run,
+        texts(20),
+        simulator=SimProfile(latency_s=0.02, latency_sigma=1.0, seed=6),
+        limits=fw.Limits(concurrency=1),
+    )
+    assert other.outlook is not None
+    assert other.outlook.likely_s != pytest.approx(drawn_s, rel=0.01)
+    # What was served cannot have taken less than what was dealt to it.
+    assert asyncio.run(main()) >= 0.9 * drawn_s
