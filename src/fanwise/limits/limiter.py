@@ -266,8 +266,9 @@ class Limiter:
         latest = now + ROUNDING_S
         for meter in self._meters.all:
             quota = meter.quota
-            opens_at = quota.opens_at(meter.arrival)
-            if opens_at > latest and amount_of(cost, quota.dimension):
+            amount = amount_of(cost, quota.dimension)
+            opens_at = meter.opens_at(amount)
+            if opens_at > latest and amount:
                 latest = opens_at
                 obstacle = "rate" if quota.dimension == "requests" else "tokens", opens_at
         return obstacle

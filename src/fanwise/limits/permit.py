@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from fanwise.errors import StateError
@@ -13,14 +14,32 @@ _Finish = Callable[["Permit", Verdict, Usage, Mapping[str, str], bool, Sequence[
 
 
 class Meter:
-    """One quota, its arrival time, and what requests under way have reserved of it."""
+    """One quota, its arrival time, and what requests under way have reserved of it.
 
-    __slots__ = ("arrival", "quota", "reserved")
+    Where the provider says what is left, ``empty_at`` is the instant at which its bucket would hold
+    nothing by that account, and ``most_left`` the most that it ever said; else they say nothing.
+    """
+
+    __slots__ = ("arrival", "empty_at", "most_left", "quota", "reserved")
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
         self.arrival = UNUSED
         self.reserved = 0
+        self.empty_at = -math.inf
+        self.most_left = 0.0
+
+    def opens_at(self, amount: float) -> float:
+        """The instant from which so much may be sent.
+
+        What the provider says is left has to be enough for it; what is more than it ever said was
+        left needs no more than that, since a full bucket takes a request of any size.
+        """
+        opens_at = self.quota.opens_at(self.arrival)
+        if self.most_left:
+            enough = min(amount, self.most_left)
+            return max(opens_at, self.empty_at + enough * self.quota.unit_s)
+        return opens_at
 
     def take(self, cost: Cost, now: float) -> None:
         """Reserves a request's amount."""
@@ -28,6 +47,8 @@ class Meter:
         if amount:
             self.reserved += amount
             self.arrival = self.quota.reserve(self.arrival, amount, now=now)
+            if self.most_left:
+                self.empty_at += amount * self.quota.unit_s
 
     def put_right(self, cost: Cost, usage: Usage | None, now: float) -> None:
         """Replaces what was reserved by what was used; ``None`` where nothing was sent at all."""
@@ -41,14 +62,25 @@ class Meter:
             )
 
     def credit(self, remaining: float, *, now: float) -> None:
-        """Takes over what the provider says is left, less what is under way."""
+        """Takes over what the provider says is left, less what is under way.
+
+        Where that leaves nothing, requests go on at the quota's pace: what is under way may be
+        charged when it is answered, or may be charged already.
+        """
         quota = self.quota
-        left = max(0.0, _CREDITED * remaining - self.reserved)
-        self.arrival = now + quota.burst_s - min(left * quota.unit_s, quota.burst_s)
+        self.most_left = max(self.most_left, remaining)
+        self.empty_at = now - remaining * quota.unit_s
+        left = _CREDITED * remaining - self.reserved
+        empty = now + quota.burst_s
+        if left > 0:
+            self.arrival = empty - min(left * quota.unit_s, quota.burst_s)
+        else:
+            self.arrival = max(self.arrival, empty)
 
     def change(self, quota: Quota, now: float) -> None:
         """Goes on under another quota of the same dimension."""
         self.arrival = self.quota.rescale(self.arrival, to=quota, now=now)
+        self.empty_at = now - (now - self.empty_at) / self.quota.unit_s * quota.unit_s
         self.quota = quota
 
 
