@@ -128,6 +128,11 @@ class Learner:
             if permit.number > self._round_from:
                 self._add(permit, usage.output_tokens or 1, latency_s, now=now)
 
+    def allowed(self, left: float, *, in_flight: int) -> None:
+        """The provider says how many requests it still takes; ``in_flight`` of them are there."""
+        if self.window.phase == "start" and in_flight >= BINDING * self.most:
+            self._set_window(concurrency.allowed(self.window, left=left + in_flight))
+
     def _add(self, permit: Permit, work: int, latency_s: float, *, now: float) -> None:
         """An answer while the concurrency grows: does more at once still bring more?"""
         seen = self._round

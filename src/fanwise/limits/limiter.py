@@ -11,7 +11,7 @@ from fanwise.errors import PermitTimeout
 from fanwise.limits.alarm import Alarm
 from fanwise.limits.gate import Gate, says_exhausted
 from fanwise.limits.learning import Learner
-from fanwise.limits.meters import Meters
+from fanwise.limits.meters import Meters, requests_left
 from fanwise.limits.permit import Permit
 from fanwise.limits.quota import ROUNDING_S, amount_of
 from fanwise.limits.room import Room
@@ -336,6 +336,8 @@ class Limiter:
             if self._gate.strikes:
                 self._gate = self._gate.served(epoch=permit.epoch)
             learner.answered(permit, usage, now=now, in_flight=self._in_flight)
+            if stated:
+                learner.allowed(requests_left(stated), in_flight=self._in_flight)
         elif kind in {"rate", "capacity"}:
             self._refused += 1
             self._learn(permit, verdict, headers, now)

@@ -126,3 +126,15 @@ class Meters:
     @property
     def _burst_s(self) -> float:
         return self._limits.burst_s
+
+
+def requests_left(stated: Sequence[StatedLimit]) -> float:
+    """How many requests an answer says the provider still takes; 0 where it does not say."""
+    return min(
+        (
+            one.remaining
+            for one in stated
+            if one.dimension == "requests" and one.remaining is not None
+        ),
+        default=0.0,
+    )

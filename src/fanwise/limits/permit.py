@@ -10,6 +10,8 @@ from fanwise.limits.quota import UNUSED, Quota, amount_of, used_of
 from fanwise.records import NO_USAGE, NOTHING, Cause, Cost, StatedLimit, Usage, Verdict
 
 _CREDITED = 0.9  # of what is said to be left: others may have taken some of it since
+_CHARGED_AT_ONCE = frozenset({"requests", "input_tokens"})
+_FRESH_S = 0.1
 _Finish = Callable[["Permit", Verdict, Usage, Mapping[str, str], bool, Sequence[StatedLimit]], None]
 
 
@@ -20,7 +22,7 @@ class Meter:
     nothing by that account, and ``most_left`` the most that it ever said; else they say nothing.
     """
 
-    __slots__ = ("arrival", "empty_at", "most_left", "quota", "reserved")
+    __slots__ = ("_fresh", "_fresh_at", "arrival", "empty_at", "most_left", "quota", "reserved")
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
@@ -28,6 +30,8 @@ class Meter:
         self.reserved = 0
         self.empty_at = -math.inf
         self.most_left = 0.0
+        self._fresh = 0  # taken so lately that an answer may not have counted it
+        self._fresh_at = -math.inf
 
     def opens_at(self, amount: float) -> float:
         """The instant from which so much may be sent.
@@ -49,6 +53,9 @@ class Meter:
             self.arrival = self.quota.reserve(self.arrival, amount, now=now)
             if self.most_left:
                 self.empty_at += amount * self.quota.unit_s
+                if now >= self._fresh_at + _FRESH_S:
+                    self._fresh, self._fresh_at = 0, now
+                self._fresh += amount
 
     def put_right(self, cost: Cost, usage: Usage | None, now: float) -> None:
         """Replaces what was reserved by what was used; ``None`` where nothing was sent at all."""
@@ -64,13 +71,18 @@ class Meter:
     def credit(self, remaining: float, *, now: float) -> None:
         """Takes over what the provider says is left, less what is under way.
 
-        Where that leaves nothing, requests go on at the quota's pace: what is under way may be
-        charged when it is answered, or may be charged already.
+        Requests and input are charged when they arrive, so that only the last ones sent are not yet
+        counted; output is charged when it is asked for by some, when it is there by others. Where
+        all of it leaves nothing, requests go on at the quota's pace.
         """
         quota = self.quota
         self.most_left = max(self.most_left, remaining)
-        self.empty_at = now - remaining * quota.unit_s
-        left = _CREDITED * remaining - self.reserved
+        fresh = self._fresh if now < self._fresh_at + 2 * _FRESH_S else 0
+        self.empty_at = now - (remaining - fresh) * quota.unit_s
+        under_way = self.reserved
+        if quota.dimension in _CHARGED_AT_ONCE:
+            under_way = min(under_way, fresh)
+        left = _CREDITED * remaining - under_way
         empty = now + quota.burst_s
         if left > 0:
             self.arrival = empty - min(left * quota.unit_s, quota.burst_s)

@@ -32,6 +32,9 @@ _SHORTEST_HOLD_S = 1.0
 _LONGEST_HOLD_S = 30.0
 _FIRST_STEP = 0.02
 _LARGEST_STEP = 0.25
+_SAID = 0.9
+_SAID_AT_ONCE = 128.0
+_SAID_GROWTH = 1.05
 _UNSEEN = 64.0  # in flight before anything was answered
 _UNSEEN_DOUBLING_S = 1.0
 
@@ -125,6 +128,18 @@ def stepped_back(window: Window, width: float, *, now: float) -> Window:
     """The window where more at once brought no more: back to that width, and a long hold."""
     limit = max(window.bounds.least, min(window.limit, width * _ROOM))
     return replace(window, limit=limit, peak=limit, phase="hold", step=0.0, until=now + _PLATEAU_S)
+
+
+def allowed(window: Window, *, left: float) -> Window:
+    """The window where the provider says how many requests it still takes, and refused none yet.
+
+    Its word opens the window at once, but not so far that a second limit, of which it says nothing,
+    would be met by hundreds of requests.
+    """
+    limit = min(window.bounds.most, _SAID * left, max(_SAID_AT_ONCE, window.limit * _SAID_GROWTH))
+    if window.phase != "start" or limit <= window.limit:
+        return window
+    return replace(window, limit=limit)
 
 
 def answered(window: Window) -> Window:
