@@ -198,6 +198,51 @@ SCENARIOS = (
         duration_s=30,
     ),
     Scenario(
+        name="short: 300 calls, 330 RPM stated, a bucket of 60 s",
+        provider=ProviderSpec(
+            allowances=(Allowance(dimension="requests", per_minute=330, burst_s=60),),
+            states_limits=True,
+            speed=Speed(first_token_s=0.5, sigma=0.5),
+        ),
+        load=Load(items=300),
+        duration_s=300,
+    ),
+    Scenario(
+        name="300 000 TPM stated, as reserved, a bucket of 1 s",
+        provider=ProviderSpec(
+            allowances=(
+                Allowance(dimension="tokens", per_minute=300_000, burst_s=1, charge="reserved"),
+            ),
+            states_limits=True,
+            speed=Speed(first_token_s=1.0, sigma=0.5),
+            advice="coarse",
+            coarse_s=30,
+        ),
+        load=Load(input_tokens=1000, output_tokens=300, sigma=0.7),
+        duration_s=600,
+    ),
+    Scenario(
+        name="120 000 TPM, used tokens, a bucket of 1 s, requests of all sizes",
+        provider=ProviderSpec(
+            allowances=(Allowance(dimension="tokens", per_minute=120_000, burst_s=1),),
+            advice="integer",
+            speed=Speed(first_token_s=1.0, sigma=0.5),
+        ),
+        load=Load(input_tokens=700, output_tokens=200, sigma=0.6),
+        duration_s=600,
+    ),
+    Scenario(
+        name="large requests among small ones, a bucket of 1 s",
+        provider=ProviderSpec(
+            allowances=(Allowance(dimension="tokens", per_minute=300_000, burst_s=1),),
+            speed=Speed(first_token_s=1.0, sigma=0.5),
+        ),
+        load=Load(
+            input_tokens=100, output_tokens=50, heavy_share=0.004, standing=2000, workers=2600
+        ),
+        duration_s=600,
+    ),
+    Scenario(
         name="below its limit: 5 a second come, 10 are allowed",
         provider=ProviderSpec(
             allowances=(Allowance(dimension="requests", per_minute=600, burst_s=1),),

@@ -54,9 +54,9 @@ class Admission:
         pool = call.target.pool
         deadline = None if math.isinf(course.deadline) else course.deadline
         try:
-            permit = await pool.limiter.acquire(
-                call.target.cost(call.request), deadline=deadline, priority=call.work.priority
-            )
+            priority = call.priority or call.work.priority
+            cost = call.target.cost(call.request)
+            permit = await pool.limiter.acquire(cost, deadline=deadline, priority=priority)
         except BaseException:
             self.ended(call, course, usage=None, sent=False)
             raise

@@ -10,6 +10,7 @@ from fanwise.engine.simulated import PROVIDER
 from fanwise.engine.together.operations import close_coroutines
 from fanwise.engine.work import Drained, ItemWork, OnDelta, make_request
 from fanwise.errors import StateError, UsageError
+from fanwise.limits.waiting import check_priority
 from fanwise.models.rules import Rules
 from fanwise.records import (
     NOTHING,
@@ -23,6 +24,7 @@ from fanwise.records import (
 
 if TYPE_CHECKING:
     from fanwise.engine.run import Run
+    from fanwise.limits.waiting import Priority
 
 _UNDER_WAY: Final = object()
 
@@ -66,6 +68,7 @@ class Context:
         sample: int = 0,
         label: str = "",
         on_delta: OnDelta | None = None,
+        priority: Priority | None = None,
     ) -> Any:
         """Asks a model and returns its answer: the text, or the value under a schema.
 
@@ -80,6 +83,10 @@ class Context:
             label: What the call is for, for people.
             on_delta: Is given the tokens as they come. They are provisional until this returns;
                 a ``restart`` says that what was shown before is void.
+            priority: ``"interactive"`` for a call that somebody waits for: it gets its permit ahead
+                of ``"background"`` calls that came less than 30 s before it; by default as its map.
+                No part of its identity. A call that shares the send of an equal one is sent when
+                that one is.
 
         Returns:
             The answer, durable in the journal.
@@ -103,6 +110,7 @@ class Context:
             sample=sample,
             label=label,
             on_delta=on_delta,
+            priority=priority,
         )
         return response.value
 
@@ -121,6 +129,7 @@ class Context:
         label: str = "",
         on_delta: OnDelta | None = None,
         single_flight: bool = True,
+        priority: Priority | None = None,
     ) -> Response:
         """As :meth:`call`, but returns the whole answer with usage, status and request id.
 
@@ -137,10 +146,13 @@ class Context:
             body: A request body that is sent as it stands, instead of messages.
             endpoint: Path below the provider's base URL.
             single_flight: Whether equal calls under way may share one send.
+            priority: As there.
         """
         run = self._run
         if sample < 0:
             raise StateError(f"sample is {sample}", hint="samples are numbered 0, 1, 2, …")
+        if priority is not None:
+            check_priority(priority)
         request = make_request(
             model=model,
             messages=as_messages(messages),
@@ -160,6 +172,7 @@ class Context:
             rules=rules,
             on_delta=on_delta,
             single_flight=single_flight,
+            priority=priority,
         )
         try:
             return await run.caller.answer(call)

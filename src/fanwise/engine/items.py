@@ -13,6 +13,7 @@ from fanwise.engine.work import Drained, ItemWork, make_work
 from fanwise.engine.workers import Item
 from fanwise.errors import FanwiseError, JournalError
 from fanwise.journal.memory import Recalled
+from fanwise.limits.waiting import check_priority
 from fanwise.records import ErrorInfo, ItemRecord, Json, Outcome
 from fanwise.records.quick import maker
 
@@ -39,6 +40,7 @@ class ItemRunner:
 
     Raises:
         UsageError: ``function`` is no function of a context and an item.
+        ConfigError: No such priority.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class ItemRunner:
         priority: Priority = "background",
     ) -> None:
         check_function(function, takes=("ctx", "item"), hint=_TAKES)
+        check_priority(priority)
         self._run = run
         self._function = function
         self._namer = namer

@@ -17,7 +17,7 @@ from fanwise.engine.modes.settings import GUARDED, mode_options
 from fanwise.engine.ordering import WINDOW, arranged
 from fanwise.engine.sources import chunks_of
 from fanwise.engine.spending import stored
-from fanwise.engine.work import Call, Drained, ItemWork, OnDelta, make_call
+from fanwise.engine.work import Call, Drained, ItemWork, make_call
 from fanwise.engine.workers import Crew, Item
 from fanwise.errors import BudgetExhausted, CallError, FanwiseError, JournalError, StateError
 from fanwise.models.identity import content_key
@@ -279,11 +279,11 @@ class Run:
         *,
         rules: Rules | None,
         sample: int,
-        label: str,
-        on_delta: OnDelta | None,
-        single_flight: bool,
+        **options: Any,
     ) -> Call:
         """A call as the engine makes it: its target found, its identity computed.
+
+        ``options`` are its label, ``on_delta``, ``single_flight`` and ``priority``.
 
         Raises:
             ConfigError: No such model, no key, no rules; nothing was spent.
@@ -300,9 +300,7 @@ class Run:
             request=named(request, f"fanwise-{self.run_id}-{work.item_id}-{key}-{sample}"),
             target=target,
             key=_make_key(work.item_id, key, sample),
-            label=label,
-            on_delta=on_delta,
-            single_flight=single_flight,
+            **options,
         )
 
     def check_model(self, model: str) -> None:

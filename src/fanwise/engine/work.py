@@ -37,6 +37,7 @@ class Call:
     label: str = ""
     on_delta: OnDelta | None = None
     single_flight: bool = True
+    priority: Priority | None = None  # of its item, where it has none of its own
 
 
 make_call = maker(Call)

@@ -33,6 +33,7 @@ _GRACE_S: Final = 0.5
 _TAKEN_AGAIN: Final = 20  # requests taken with as many in flight: then it is not their number
 _SMALL: Final = 24.0  # above it, how many are in flight cannot be told so exactly
 _LATENCIES: Final = 1.5
+_NEARLY: Final = 0.9
 
 
 class Learner:
@@ -329,8 +330,11 @@ class Learner:
 
     @property
     def capped(self) -> bool:
-        """Whether it is this machine that bounds the requests in flight."""
-        return self._cap < self.window.limit
+        """Whether it is this machine that bounds the requests in flight.
+
+        A bound just below the limit comes from when it was looked at: the limit is what binds.
+        """
+        return self._cap < _NEARLY * self.window.limit
 
     def _set_most(self) -> None:
         most = min(self.window.limit, self._cap)

@@ -60,6 +60,9 @@ class Meter:
     def put_right(self, cost: Cost, usage: Usage | None, now: float) -> None:
         """Replaces what was reserved by what was used; ``None`` where nothing was sent at all."""
         dimension = self.quota.dimension
+        if dimension == "requests" and usage is not None:
+            self.reserved -= cost.requests
+            return
         reserved = amount_of(cost, dimension)
         actual = used_of(cost, usage, dimension) if usage is not None else 0
         self.reserved -= reserved
@@ -123,10 +126,9 @@ class Permit:
         "queued_s",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - a class called by keywords costs a third of a permit more
         self,
         finish: _Finish,
-        *,
         cost: Cost,
         meters: tuple[Meter, ...],
         epoch: int,

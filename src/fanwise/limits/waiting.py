@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from fanwise.errors import ConfigError
+
 if TYPE_CHECKING:
     from fanwise.limits.permit import Permit
     from fanwise.records import Cause, Cost
@@ -24,6 +26,19 @@ _CAUSES: Final[tuple[Cause, ...]] = (
     "cpu",
     "paused",
 )
+
+
+def check_priority(priority: object) -> None:
+    """Refuses what is no priority.
+
+    Raises:
+        ConfigError: It is neither ``"interactive"`` nor ``"background"``.
+    """
+    if priority not in {"interactive", "background"}:
+        raise ConfigError(
+            f"a priority of {priority!r} is unknown",
+            hint='give "interactive" for a call that somebody waits for, else "background"',
+        )
 
 
 class Waiter:

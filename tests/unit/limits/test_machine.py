@@ -57,3 +57,19 @@ def test_the_machine_is_named_where_it_binds():
         assert limit.concurrency == 100
 
     run_virtual(main())
+
+
+def test_the_stated_limit_is_named_where_the_machine_was_busy_just_below_it():
+    async def main():
+        limit = Limiter(Limits(concurrency=100), clock=LoopClock())
+        permits = [await limit.acquire() for _ in range(97)]
+        limit.bear(Load(lag_s=0.5))  # three were just between an answer and the next request
+        waiting = asyncio.create_task(limit.acquire())
+        await asyncio.sleep(1)
+        assert limit.waiting_by_cause() == {"concurrency": 1}
+        permits.pop().settle(Verdict(kind="served"))
+        permits.append(await waiting)
+        for permit in permits:
+            permit.settle(Verdict(kind="served"))
+
+    run_virtual(main())
