@@ -13,6 +13,7 @@ FanwiseError                 code (stable), hint (how to mend it)
 │   ├ AttemptTimeout         connect, first byte, between chunks, attempt or total
 │   ├ TransportError         no usable answer came back over the wire
 │   ├ Rejected               the provider will not take this request, however often it is sent
+│   ├ Parked                 left for later: nothing answers, or the retry budget is used up
 │   ├ Refused                the model declined; served and billed
 │   └ InvalidOutput          not what the schema asks for; served and billed, carries usage
 ├ LimitError
@@ -187,6 +188,16 @@ class Rejected(CallError):
     """The provider will not take this request (400, 401, 403, 404, 422, quota used up)."""
 
     code = "rejected"
+
+
+class Parked(CallError):
+    """Left for later, through no fault of its own: retrying it sends it again.
+
+    Nothing was served for too long, the provider asks for a longer wait than is accepted, or the
+    retry budget is used up.
+    """
+
+    code = "parked"
 
 
 class Refused(CallError):

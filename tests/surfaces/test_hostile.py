@@ -169,7 +169,7 @@ def test_a_wait_that_nobody_grants_ends_its_own_item_only(tmp_path):
         ledger = server.ledger()
     assert len(ledger) == 40
     (failed,) = (line for line in read_lines(tmp_path / "out.jsonl") if line["error"])
-    assert failed["error"]["kind"] == "rate_limited"
+    assert failed["error"]["kind"] == "parked"
     assert "1000000000 s" in failed["error"]["message"]
 
 

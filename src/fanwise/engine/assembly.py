@@ -63,7 +63,9 @@ def assemble(
         journal=journal,
         retry=options.retry,
         timeouts=options.timeouts,
-        admission=Admission(spending=spending, total_s=options.total_s, clock=clock),
+        admission=Admission(
+            spending=spending, retry=options.retry, total_s=options.total_s, clock=clock
+        ),
         prices=prices,
         progress=progress,
         clock=clock,

@@ -9,14 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from collections.abc import Awaitable
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from fanwise.engine.course import Course, complaining, kept, key_hint, make_course, place, teller
-from fanwise.engine.identity import jsonable
+from fanwise.engine.course import (
+    Course,
+    complaining,
+    kept,
+    key_hint,
+    make_course,
+    parsed_of,
+    place,
+    teller,
+    timeouts_until,
+)
+from fanwise.engine.guarding import parked, parks
 from fanwise.engine.keyring import hopeless, refuses_key, with_key
 from fanwise.engine.spending import NOTHING_USED
 from fanwise.errors import (
@@ -27,7 +36,6 @@ from fanwise.errors import (
     Refused,
 )
 from fanwise.models.identity import request_json
-from fanwise.models.structured import parse
 from fanwise.records import (
     NO_USAGE,
     CallIntent,
@@ -118,6 +126,11 @@ class Attempts:
         return len(self._pauses)
 
     @property
+    def held_back(self) -> int:
+        """Calls that wait for a breaker or for the retry budget."""
+        return self._admission.held_back
+
+    @property
     def waiting(self) -> int:
         """Calls that wait for anything but a permit."""
         return len(self._pauses) + self._admission.waiting
@@ -159,6 +172,7 @@ class Attempts:
                     await self._failed(call, course, reply)
                     call = with_key(call)
         finally:
+            self._admission.left(call, course, served=course.served)
             if not course.ended:
                 self._progress.call_left(model)
 
@@ -189,11 +203,13 @@ class Attempts:
         on_token = teller(call, course, number=number) if call.on_delta else None
         try:
             reply = await call.target.endpoint.send(
-                request, timeouts=self._timeouts_until(course.deadline), on_token=on_token
+                request,
+                timeouts=timeouts_until(self._timeouts, course, now=clock.monotonic()),
+                on_token=on_token,
             )
         except asyncio.CancelledError:
             permit.settle(_CANCELLED)
-            self._admission.ended(call, course, usage=None)
+            self._admission.ended(call, course, "cancelled", usage=None)
             self._note(course, _CANCELLED, permit, sent_at=sent_at, status=None)
             with contextlib.suppress(FanwiseError, TimeoutError):
                 async with asyncio.timeout(_CLEAN_UP_S):
@@ -201,7 +217,7 @@ class Attempts:
             raise
         except BaseException:
             permit.settle(_CANCELLED)
-            self._admission.ended(call, course, usage=None)
+            self._admission.ended(call, course, "cancelled", usage=None)
             raise
         served = isinstance(reply, Response)
         target, wall_s = call.target, clock.wall()
@@ -213,11 +229,11 @@ class Attempts:
             usage = counted = NO_USAGE
         stated = target.heard(reply, wall_s=wall_s)
         permit.settle(verdict, usage=counted, headers=reply.headers, stated=stated)
-        self._admission.ended(call, course, usage=usage if served else NOTHING_USED)
+        used = usage if served else NOTHING_USED
+        self._admission.ended(call, course, verdict.kind, usage=used)
         self._note(course, verdict, permit, sent_at=sent_at, status=reply.status)
         if served:
             course.usage = course.usage + usage
-            call.target.pool.last_success = clock.monotonic()
             call.target.pool.served = True
             call.target.learn(call.request, usage)
         return reply
@@ -238,14 +254,6 @@ class Attempts:
         if verdict.kind in {"rate", "capacity"}:
             self._progress.refused()
 
-    def _timeouts_until(self, deadline: float) -> Timeouts:
-        if math.isinf(deadline):
-            return self._timeouts
-        left_s = max(0.001, deadline - self._clock.monotonic())
-        if left_s >= self._timeouts.attempt_s:
-            return self._timeouts
-        return replace(self._timeouts, attempt_s=left_s)
-
     # after the send
 
     async def _served(self, call: Call, course: Course, reply: Response) -> Response | None:
@@ -259,7 +267,7 @@ class Attempts:
             )
         else:
             try:
-                answer, kept_value = self._parsed(call, reply)
+                answer, kept_value = parsed_of(call, reply)
             except InvalidOutput as invalid:
                 course.content_failures += 1
                 course.complaint = invalid.message
@@ -279,16 +287,6 @@ class Attempts:
         await self._settle(call, course, "failed", error=error)
         raise error
 
-    def _parsed(self, call: Call, reply: Response) -> tuple[Response, Json]:
-        """The answer with its value, and that value as the journal keeps it."""
-        schema = call.request.schema
-        if schema is None:
-            value = reply.text if reply.value is None else reply.value
-            answer = reply if reply.value is not None else replace(reply, value=value)
-            return answer, jsonable(value)
-        parsed = parse(reply.text, schema, complete=reply.finish_reason != "length")
-        return replace(reply, value=parsed.value), parsed.json
-
     async def _failed(self, call: Call, course: Course, failure: Failure) -> None:
         """Waits out the backoff, or raises what ends the call."""
         attempt = course.attempts[-1]
@@ -296,7 +294,7 @@ class Attempts:
             kind=attempt.verdict, retry_after_s=attempt.retry_after_s, reason=attempt.reason
         )
         if verdict.kind == "infrastructure":
-            course.transient_failures += 1
+            course.transient_failures += not course.given.probe  # a probe is nobody's failure
         else:
             course.refusals += 1
         now = self._clock.monotonic()
@@ -307,7 +305,7 @@ class Attempts:
             waited_s=course.waited_s,
             now=now,
             deadline=course.deadline,
-            last_success=call.target.pool.last_success,
+            last_success=self._admission.troubled_since(call),
             chance=self._chance,
             refusals=course.refusals,
         )
@@ -317,6 +315,8 @@ class Attempts:
                 return
             hint, spot = key_hint(call, self._key_env), place(call, course)
             error = error_of(failure, verdict, **spot, key_hint=hint, gave_up=decision.reason)
+            if parks(decision.cause):
+                error = parked(error)
             if not call.target.pool.served and hopeless(failure):
                 call.target.pool.dead = error
                 if ring is not None and refuses_key(failure):
@@ -386,7 +386,7 @@ class Attempts:
             started_at=course.started_at,
             ended_at=self._clock.wall(),
         )
-        course.ended = True
+        course.ended, course.served = True, state == "served"
         call.work.account(record)
         self._progress.call_finished(record)
         return self._journal.settle(record)

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from fanwise.engine.guarding import NO_PASS, Breaker, Pass
+from fanwise.engine.identity import jsonable
 from fanwise.limits.budget import NOTHING_SPENT, Amount
 from fanwise.models.providers import BY_NAME
+from fanwise.models.structured import parse
 from fanwise.records import (
     NO_USAGE,
     Attempt,
@@ -17,6 +20,7 @@ from fanwise.records import (
     Message,
     Request,
     Response,
+    Timeouts,
     Usage,
     Verdict,
 )
@@ -45,9 +49,13 @@ class Course:
     backoff_s: float = 0.0
     intended: bool = False
     ended: bool = False
+    served: bool = False
     tokens_shown: bool = False
     complaint: str = ""
     reserved: Amount = NOTHING_SPENT
+    breaker: Breaker | None = None
+    given: Pass = NO_PASS
+    retry_tokens: float = 0.0
 
     def note(
         self,
@@ -85,6 +93,23 @@ def place(call: Call, course: Course) -> dict[str, Any]:
         "model": call.request.model,
         "attempt": len(course.attempts),
     }
+
+
+def timeouts_until(timeouts: Timeouts, course: Course, *, now: float) -> Timeouts:
+    """The deadlines of an attempt, none later than the call's own."""
+    left_s = max(0.001, course.deadline - now)
+    return timeouts if left_s >= timeouts.attempt_s else replace(timeouts, attempt_s=left_s)
+
+
+def parsed_of(call: Call, reply: Response) -> tuple[Response, Json]:
+    """The answer with its value, and that value as the journal keeps it."""
+    schema = call.request.schema
+    if schema is None:
+        value = reply.text if reply.value is None else reply.value
+        answer = reply if reply.value is not None else replace(reply, value=value)
+        return answer, jsonable(value)
+    parsed = parse(reply.text, schema, complete=reply.finish_reason != "length")
+    return replace(reply, value=parsed.value), parsed.json
 
 
 def key_hint(call: Call, key_env: str | None) -> str:

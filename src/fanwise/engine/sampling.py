@@ -72,6 +72,7 @@ class Sampler:
         """Takes one sample."""
         waiting: Mapping[Cause, int] = self._pools.waiting_by_cause()
         backing_off = self._attempts.backing_off
+        backing_off += self._attempts.held_back
         if backing_off:
             waiting = {**waiting, "retry wait": waiting.get("retry wait", 0) + backing_off}
         if self._spending.waiting:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fanwise.records import Verdict
 
 _STUBBORN_REFUSALS = 10
+_LEAST_BUDGET = 14
 _NAMED_BOUND = 16  # times base_s: the most jitter on top of a Retry-After shorter than that
 
 
@@ -29,6 +30,8 @@ class Retry:
         cap_s: No backoff of our own is longer; at least ``base_s``.
         patience_s: Without one success for this long, the pool's calls are given up. Above 0.
         retry_after_cap_s: A longer Retry-After ends the call instead of being waited out.
+        budget: Tokens of a pool's retry budget, at least 14: a retry after a failure takes 14, one
+            after a refusal 5, and served calls bring them back. ``math.inf`` for no bound.
         retry_on: Exceptions of a callable model that are worth another attempt.
 
     Raises:
@@ -41,6 +44,7 @@ class Retry:
     cap_s: float = 60.0
     patience_s: float = 900.0
     retry_after_cap_s: float = 300.0
+    budget: float = 500.0
     retry_on: tuple[type[BaseException], ...] = ()
 
     def __post_init__(self) -> None:
@@ -51,6 +55,11 @@ class Retry:
                     f"{name}={value!r} is impossible",
                     hint=f"give {name} as a whole number, 1 or more; 1 means no second attempt",
                 )
+        if not self.budget >= _LEAST_BUDGET:
+            raise ConfigError(
+                f"budget={self.budget!r} is impossible",
+                hint="give 14 tokens or more, the cost of one retry; math.inf for no bound",
+            )
         for name, least in (
             ("base_s", 0.0),
             ("cap_s", self.base_s),
