@@ -236,8 +236,25 @@ async def test_set_wants_a_limit_and_a_possible_one(fanwise, make_run):
     run_id = await make_run(["one", "two"], stop_after=1)
     nothing = fanwise("set", run_id)
     assert nothing.returncode == 2
-    assert "--max-concurrency, --rpm or --tpm" in nothing.stderr
+    assert "--budget-usd" in nothing.stderr
     for words in (("-j", "9-1-2"), ("--tpm", "inf")):
         refused = fanwise("set", run_id, *words)
         assert refused.returncode == 2, words
         assert "impossible" in refused.stderr or "infinite" in refused.stderr
+
+
+def test_a_budget_is_set_and_a_watcher_sees_the_pause(
+    begin, fanwise, start_fanwise, server, state, tmp_path
+):
+    process = begin("-j", "4")
+    refused = fanwise("set", "long", "--budget-usd", "5")
+    assert refused.returncode == 2
+    assert "price of openai/one is unknown" in refused.stderr
+    ask(Order(verb="pause"), location=str(tmp_path / ".fanwise"), run_id="long")
+    watching = start_fanwise("watch", "long")
+    seen = watching.stderr.readline()
+    assert "A pause" in seen or "a pause" in seen
+    ask(Order(verb="cancel"), location=str(tmp_path / ".fanwise"), run_id="long")
+    process.communicate(timeout=60)
+    watching.communicate(timeout=60)
+    assert [kind for kind, _ in events(tmp_path)] == ["run.paused", "run.cancelled"]

@@ -71,6 +71,9 @@ def set_limits(
     ] = None,
     rpm: Annotated[float | None, Option(metavar="N", help="Requests a minute.")] = None,
     tpm: Annotated[float | None, Option(metavar="N", help="Tokens a minute, in and out.")] = None,
+    budget_usd: Annotated[
+        float | None, Option(metavar="USD", help="Dollars for the run, all sessions together.")
+    ] = None,
     home: HomeFlags,
 ) -> int:
     """Change the limits of a run while it goes on.
@@ -78,9 +81,13 @@ def set_limits(
     They hold at once: calls in flight above a lower limit end, and none follows until there is
     room. They hold for fanwise resume, too; of a run that nobody works on, for that alone.
     """
-    change = read_change({"max_concurrency": max_concurrency, "rpm": rpm, "tpm": tpm})
+    change = read_change(
+        {"max_concurrency": max_concurrency, "rpm": rpm, "tpm": tpm, "budget_usd": budget_usd}
+    )
     if not change:
-        raise ConfigError("no limit was named", hint="name one: --max-concurrency, --rpm or --tpm")
+        raise ConfigError(
+            "no limit was named", hint="name one: --max-concurrency, --rpm, --tpm or --budget-usd"
+        )
     order = Order(verb="set", change=change)
     with home_of(home) as place:
         record = _open_run(place, run)
@@ -163,6 +170,8 @@ def limits_in_words(change: Change) -> str:
         parts.append(f"{number(change.rpm)} requests a minute")
     if change.tpm is not None:
         parts.append(f"{number(change.tpm)} tokens a minute")
+    if change.budget_usd is not None:
+        parts.append(f"a budget of ${number(change.budget_usd)}")
     return ", ".join(parts)
 
 

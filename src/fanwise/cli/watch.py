@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fanwise.cli.display import put_json, say
 from fanwise.cli.failures import ExitCode
@@ -15,6 +16,9 @@ from fanwise.cli.homes import find_run, home_of, reading, status_of
 from fanwise.cli.options import read_options
 from fanwise.cli.runs import RunArgument
 from fanwise.clock import SystemClock
+from fanwise.engine.steering.asking import ask
+from fanwise.engine.steering.orders import Order
+from fanwise.errors import FanwiseError
 from fanwise.progress.display import open_display
 from fanwise.progress.live import Progress, Snapshot
 from fanwise.progress.words import LimitFacts, what_limits
@@ -27,12 +31,13 @@ if TYPE_CHECKING:
 
 _PERIOD_S = 0.5
 _WINDOW_S = 10.0
+_PAUSED = what_limits("paused", facts=LimitFacts(), in_flight=0)
 
 
 def watch(*, run: RunArgument = "latest", home: HomeFlags, progress: ProgressFlags) -> int:
     """Follow a run of another terminal until it ends.
 
-    Reads its journal and changes nothing: Ctrl-C ends the watching, not the run. Ends with the
+    Reads its journal, asks its owner how it stands, and changes nothing: Ctrl-C ends the watching, not the run. Ends with the
     report, and with exit code 0 where all succeeded, 3 where items failed, 1 where the run ended
     before its work did.
     """
@@ -74,7 +79,10 @@ def _follow(place: Home, run_id: str, *, quiet: bool) -> None:
             seen.append(_look(reader, at_s=clock.monotonic()))
             while seen[-1].at_s - seen[0].at_s > _WINDOW_S:
                 del seen[0]
-            display.show(_snapshot(seen, clock=clock, live=live), last=not live)
+            snapshot = _snapshot(seen, clock=clock, live=live)
+            if live:
+                snapshot = _told(snapshot, _owners_word(place, run_id))
+            display.show(snapshot, last=not live)
             if not live:
                 return
             time.sleep(_PERIOD_S)
@@ -119,6 +127,31 @@ def _snapshot(seen: list[_Sight], *, clock: SystemClock, live: bool) -> Snapshot
         elapsed_s=last.elapsed_s,
         limited_by=cause,
         what_limits=what_limits(cause, facts=LimitFacts(), in_flight=in_flight),
+    )
+
+
+def _owners_word(place: Home, run_id: str) -> Mapping[str, Any] | None:
+    """What the run's owner says of it; ``None`` where he is not to be asked from here."""
+    try:
+        order = Order(verb="status")
+        return ask(order, location=place.location, run_id=run_id, patience_s=_PERIOD_S)
+    except FanwiseError:
+        return None
+
+
+def _told(snapshot: Snapshot, state: Mapping[str, Any] | None) -> Snapshot:
+    """The run as its journal shows it, with what only its owner knows."""
+    if state is None:
+        return snapshot
+    most = state["concurrency_limit"]
+    return replace(
+        snapshot,
+        items_total=state["items_total"],
+        in_flight=state["in_flight"],
+        waiting=state["waiting"],
+        concurrency_limit=math.inf if most is None else most,
+        limited_by="paused" if state["state"] == "paused" else state["limited_by"],
+        what_limits=_PAUSED if state["state"] == "paused" else state["what_limits"],
     )
 
 

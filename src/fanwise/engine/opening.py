@@ -168,7 +168,9 @@ class OpenRun:
         stack.push_async_callback(sampler.stop)
         if not isinstance(home, MemoryHome):
             paths = sockets_of(home.location, run.run_id, env=os.environ)
-            steering = Steering(run, parts.pools, on_order=self.on_order)
+            steering = Steering(
+                run, pools=parts.pools, spending=parts.spending, on_order=self.on_order
+            )
             listener = Listener(paths, carry_out=steering.carry_out)
             stack.push_async_callback(listener.stop)
             await listener.start()

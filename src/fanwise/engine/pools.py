@@ -271,6 +271,16 @@ class Pools:
         return self._limits
 
     @property
+    def limiters(self) -> Sequence[Limiter]:
+        """The limiters of the pools in use."""
+        return [pool.limiter for pool in self._in_use()]
+
+    @property
+    def models(self) -> Sequence[str]:
+        """The models that were called, by name."""
+        return list(self._targets)
+
+    @property
     def paused(self) -> bool:
         """Whether nothing is sent until :meth:`resume`."""
         return self._paused

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from fanwise.ending import end_all
+from fanwise.engine.facts import facts_of
 from fanwise.engine.gauge import Gauge
 from fanwise.errors import JournalError
 from fanwise.records import Cause
@@ -77,6 +78,7 @@ class Sampler:
             waiting = {**waiting, "retry wait": waiting.get("retry wait", 0) + backing_off}
         if self._spending.waiting:
             waiting = {**waiting, "budget": self._spending.waiting}
+        self._progress.set_facts(facts_of(self._pools))
         self._progress.observe(
             waiting,
             source_waiting=any(crew.source_waiting for crew in self._crews()),

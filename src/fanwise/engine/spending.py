@@ -128,7 +128,11 @@ class Spending:
             ConfigError: There is a budget of money, and the model's price is unknown.
         """
         if self._purse.budget.usd is not None:
-            check_price(self._prices, model)
+            self.check_priced(model)
+
+    def check_priced(self, model: str) -> None:
+        """Refuses a model that no budget of money can hold: ConfigError."""
+        check_price(self._prices, model)
 
     # around a send
 

@@ -35,7 +35,8 @@ def in_flight(snapshot: Snapshot) -> str:
     """Calls in flight and waiting: ``20 in flight``, ``20 of 20 in flight, 14 waiting``."""
     flying = number(snapshot.in_flight)
     if snapshot.concurrency_limit < math.inf:
-        flying = f"{flying} of {number(snapshot.concurrency_limit)}"
+        about = "~" if snapshot.concurrency_learned else ""
+        flying = f"{flying} of {about}{number(snapshot.concurrency_limit)}"
     waiting = f", {number(snapshot.waiting)} waiting" if snapshot.waiting else ""
     return f"{flying} in flight{waiting}"
 

@@ -56,6 +56,7 @@ class Snapshot:
         limited_by: What holds the run back now, and ``what_limits`` says it in a sentence.
         share: Part of the items that is done, 0 to 1, never falling; ``None`` without a total.
         models: Calls by model, busiest first.
+        concurrency_learned: Whether the concurrency limit was learned, and may move.
         budgets: How much of each bound of the run's budget is used; empty without a budget.
     """
 
@@ -86,6 +87,7 @@ class Snapshot:
     what_limits: str
     share: float | None
     models: Sequence[ModelSnapshot] = ()
+    concurrency_learned: bool = False
     budgets: Sequence[BudgetUse] = ()
 
 
@@ -290,6 +292,7 @@ class Progress:
             what_limits=what_limits(cause, facts=self._facts, in_flight=sample.in_flight),
             share=self._share_of(done),
             models=self._model_snapshots(),
+            concurrency_learned=self._facts.learned,
         )
 
     def _share_of(self, done: int) -> float | None:

@@ -102,7 +102,8 @@ def _bar(snapshot: Snapshot) -> RenderableType:
 
 def _figures(snapshot: Snapshot) -> RenderableType:
     limit = snapshot.concurrency_limit
-    of = "" if limit == math.inf else f" of {number(limit)}"
+    about = "~" if snapshot.concurrency_learned else ""
+    of = "" if limit == math.inf else f" of {about}{number(limit)}"
     failed = Text(number(snapshot.items_failed), style="red" if snapshot.items_failed else "")
     cells: list[tuple[str, str | Text]] = [
         ("succeeded", number(snapshot.items_succeeded)),

@@ -25,6 +25,8 @@ class LimitFacts:
     Args:
         concurrency: Calls at once.
         rpm, tpm, input_tpm, output_tpm: Requests and tokens a minute; ``None`` where none is known.
+        learned: Whether the concurrency was learned from the provider, and may move.
+        learned_rpm: Requests a minute as they were learned; ``None`` where no rate was refused.
         concurrency_option: What sets the concurrency, for people: ``-j``; empty where nothing does.
     """
 
@@ -33,6 +35,8 @@ class LimitFacts:
     tpm: float | None = None
     input_tpm: float | None = None
     output_tpm: float | None = None
+    learned: bool = False
+    learned_rpm: float | None = None
     concurrency_option: str = ""
 
 
@@ -53,6 +57,10 @@ def what_limits(cause: Cause, *, facts: LimitFacts, in_flight: int) -> str:
 
 
 def _rate(facts: LimitFacts) -> str:
+    learned = facts.learned_rpm
+    if learned is not None and learned < (facts.rpm or math.inf):
+        pace = f"{number(learned / 60)}/s" if learned >= 60 else f"{number(learned)} a minute"
+        return f"The provider's rate limit, learned: {pace}"
     if facts.rpm is None or facts.rpm == math.inf:
         return "The provider's rate limit"
     return f"The rate limit of {number(facts.rpm)} requests a minute"
@@ -72,6 +80,8 @@ def _tokens(facts: LimitFacts) -> str:
 
 def _concurrency(facts: LimitFacts, *, in_flight: int) -> str:
     limit = facts.concurrency if facts.concurrency is not None else in_flight
+    if facts.learned:
+        return f"What the provider takes at once, learned: about {number(limit)} calls"
     calls = "call" if limit == 1 else "calls"
     by = f" ({facts.concurrency_option})" if facts.concurrency_option else ""
     return f"The limit of {number(limit)} {calls} at once{by}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Literal, cast, get_args
 
 from fanwise.errors import ConfigError
+from fanwise.limits.budget import Budget
 from fanwise.limits.settings import Concurrency, Limits, read_concurrency
 from fanwise.records import Json
 
@@ -26,11 +27,12 @@ EVENTS: Final[Mapping[Verb, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """New limits for each quota pool of a run; ``None`` leaves one as it is.
+    """New limits for each quota pool of a run, or a new budget; ``None`` leaves one as it is.
 
     Args:
         max_concurrency: Calls in flight at once, or how they are learned.
         rpm, tpm: Requests and tokens a minute.
+        budget_usd: Dollars that the run may spend over all of its sessions.
 
     Raises:
         ConfigError: A value is impossible.
@@ -39,9 +41,11 @@ class Change:
     max_concurrency: Concurrency | None = None
     rpm: float | None = None
     tpm: float | None = None
+    budget_usd: float | None = None
 
     def __post_init__(self) -> None:
         self.over(Limits())
+        Budget(usd=self.budget_usd)
         for name in ("rpm", "tpm"):
             if getattr(self, name) == math.inf:
                 raise ConfigError(f"{name} is infinite", hint=f"give {name} a number a minute")

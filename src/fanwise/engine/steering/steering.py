@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fanwise.engine.steering.orders import EVENTS, Order, Sender
@@ -12,6 +13,7 @@ from fanwise.records import Json
 if TYPE_CHECKING:
     from fanwise.engine.pools import Pools
     from fanwise.engine.run import Run
+    from fanwise.engine.spending import Spending
 
 OnOrder = Callable[[Order, Sender], None]
 
@@ -22,12 +24,16 @@ class Steering:
     Args:
         run: The run.
         pools: Its models' limits.
+        spending: Its budget.
         on_order: Is told of each order that has changed something.
     """
 
-    def __init__(self, run: Run, pools: Pools, *, on_order: OnOrder | None = None) -> None:
+    def __init__(
+        self, run: Run, *, pools: Pools, spending: Spending, on_order: OnOrder | None = None
+    ) -> None:
         self._run = run
         self._pools = pools
+        self._spending = spending
         self._on_order = on_order
 
     def __repr__(self) -> str:
@@ -40,18 +46,19 @@ class Steering:
             The run's state after it.
 
         Raises:
+            ConfigError, StateError: A budget that cannot hold; nothing was changed.
             JournalError: It was done, but could not be written down.
         """
         event = EVENTS.get(order.verb)
         if event is not None:
-            self._do(order)
+            await self._do(order)
             if self._on_order is not None:
                 self._on_order(order, sender)
             changed = order.change.as_json()
             await self._run.journal.control(event, {**changed, "by": sender.as_json()})
         return self.state()
 
-    def _do(self, order: Order) -> None:
+    async def _do(self, order: Order) -> None:
         run = self._run
         if order.verb == "pause":
             run.pause()
@@ -62,6 +69,11 @@ class Steering:
         elif order.verb == "cancel":
             run.cancel()
         elif order.verb == "set":
+            usd = order.change.budget_usd
+            if usd is not None:
+                for model in self._pools.models:
+                    self._spending.check_priced(model)
+                await run.set_budget(replace(self._spending.budget, usd=usd))
             self._pools.update(order.change.over(self._pools.limits))
 
     def state(self) -> dict[str, Json]:

@@ -1,0 +1,31 @@
+"""The limits in force, stated and learned, for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanwise.progress.words import LimitFacts
+
+if TYPE_CHECKING:
+    from fanwise.engine.pools import Pools
+
+
+def facts_of(pools: Pools) -> LimitFacts:
+    """What is known of a run's limits now; of a learned rate, that of the pool most wait for."""
+    limits = pools.limits
+    limiters = pools.limiters
+    stated = limits.stated_concurrency
+    learned_rpm = None
+    if limiters:
+        learned_rpm = max(limiters, key=lambda one: one.waiting).statistics().learned_rpm
+    free = [one for one in limiters if one.limits.stated_concurrency is None]
+    return LimitFacts(
+        concurrency=pools.limit if stated is None and free else stated,
+        rpm=limits.rpm,
+        tpm=limits.tpm,
+        input_tpm=limits.input_tpm,
+        output_tpm=limits.output_tpm,
+        learned=bool(free),
+        learned_rpm=learned_rpm,
+        concurrency_option="-j",
+    )
