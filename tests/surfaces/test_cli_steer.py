@@ -243,9 +243,7 @@ async def test_set_wants_a_limit_and_a_possible_one(fanwise, make_run):
         assert "impossible" in refused.stderr or "infinite" in refused.stderr
 
 
-def test_a_budget_is_set_and_a_watcher_sees_the_pause(
-    begin, fanwise, start_fanwise, server, state, tmp_path
-):
+def test_a_budget_is_set_and_a_watcher_sees_the_pause(begin, fanwise, start_fanwise, tmp_path):
     process = begin("-j", "4")
     refused = fanwise("set", "long", "--budget-usd", "5")
     assert refused.returncode == 2

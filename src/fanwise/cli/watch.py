@@ -37,9 +37,9 @@ _PAUSED = what_limits("paused", facts=LimitFacts(), in_flight=0)
 def watch(*, run: RunArgument = "latest", home: HomeFlags, progress: ProgressFlags) -> int:
     """Follow a run of another terminal until it ends.
 
-    Reads its journal, asks its owner how it stands, and changes nothing: Ctrl-C ends the watching, not the run. Ends with the
-    report, and with exit code 0 where all succeeded, 3 where items failed, 1 where the run ended
-    before its work did.
+    Reads its journal, asks its owner how it stands, and changes nothing: Ctrl-C ends the watching,
+    not the run. Ends with the report, and with exit code 0 where all succeeded, 3 where items
+    failed, 1 where the run ended before its work did.
     """
     from fanwise.engine.reporting import read_report
     from fanwise.progress.report import summary_json
