@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fanwise.engine.context import Context, as_messages
 from fanwise.engine.items import ItemFunction
@@ -17,6 +17,9 @@ from fanwise.models.rules import Rules, RulesEndpoint
 from fanwise.models.schemas import Schemas
 from fanwise.models.structured import parse
 from fanwise.records import NOTHING, Json, Message, Request, Response, Timeouts
+
+if TYPE_CHECKING:
+    from fanwise.limits.waiting import Priority
 
 _READ_AHEAD: Final = 64
 _SAMPLE: Final = 1024
@@ -107,6 +110,7 @@ class _CountingContext(Context):
         label: str = "",
         on_delta: OnDelta | None = None,
         single_flight: bool = True,
+        priority: Priority | None = None,
     ) -> Response:
         request = Request(
             model=model,

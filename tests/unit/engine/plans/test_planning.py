@@ -239,3 +239,10 @@ def test_a_simulated_models_luck_is_known_beforehand():
     assert other.outlook.likely_s != pytest.approx(drawn_s, rel=0.01)
     # What was served cannot have taken less than what was dealt to it.
     assert asyncio.run(main()) >= 0.9 * drawn_s
+
+
+def test_calls_that_go_ahead_are_planned_like_all_others():
+    async def urgent(ctx, text):
+        return await ctx.call("sim/default", text, priority="interactive")
+
+    assert planned(urgent, texts(20)).calls == planned(ask_of("sim/default"), texts(20)).calls
