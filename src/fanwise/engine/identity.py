@@ -61,6 +61,20 @@ def own_id(item: Any) -> str | None:
     return str(found) if isinstance(found, (str, int)) and found != "" else None
 
 
+def _text(given: object) -> str | None:
+    """What a caller's function gave as an id, as text; ``None`` where it gave none."""
+    if given is None or given == "":
+        return None
+    if isinstance(given, str):
+        return given
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    raise ConfigError(
+        f"item_id gave a {type(given).__name__}",
+        hint="an id is a text or a whole number; None leaves it to the item's content",
+    )
+
+
 class Namer:
     """Gives every item of a map its id and refuses an id that was given already.
 
@@ -77,6 +91,11 @@ class Namer:
         item_id: Callable[[Any], str] | None = None,
         describe: Callable[[Any], Json] | None = None,
     ) -> None:
+        if item_id is not None and not callable(item_id):
+            raise ConfigError(
+                f"item_id is {item_id!r}",
+                hint="give a function from an item to its id: item_id=lambda row: row['key']",
+            )
         self._item_id = item_id
         self._describe = describe
         self._seen = _Fingerprints()
@@ -97,7 +116,7 @@ class Namer:
         Raises:
             ConfigError: Two items carry the same id, or an item can be given none.
         """
-        given = self._item_id(item) if self._item_id else own_id(item)
+        given = _text(self._item_id(item)) if self._item_id else own_id(item)
         if given is not None:
             if not self._seen.add(_fingerprint(given.encode())):
                 raise ConfigError(

@@ -223,6 +223,28 @@ def test_a_side_effect_that_failed_may_be_tried_again_in_its_item() -> None:
     assert outcome.value == 7
 
 
+def test_ids_that_a_function_gives_are_text_or_whole_numbers() -> None:
+    async def ids(item_id: Any) -> list[str]:
+        async with open_test_run(ScriptedModel()) as run:
+            outcomes = await run.map(ask_in_run, [7, 8], item_id=item_id).collect()
+            return [outcome.item_id for outcome in outcomes]
+
+    assert run_virtual(ids(lambda item: item)) == ["7", "8"]
+    assert len(set(run_virtual(ids(lambda item: "")))) == 2  # left to the content
+    with pytest.raises(ConfigError, match="gave a float"):
+        run_virtual(ids(float))
+    with pytest.raises(ConfigError, match="item_id is 'id'"):
+        run_virtual(ids("id"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_tracker_or_a_function_of_candidates_that_is_none_is_named() -> None:
+    with pytest.raises(ConfigError, match="tracker is 't'"):
+        run_virtual(fw.parallel([lambda: ask(1)], tracker="t"))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="the function is a coroutine"):
+        run_virtual(fw.fallback(["a"], ask(1)))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("options", [{"max_pending": math.nan}, {"max_running": 1.5}])
 def test_bounds_of_background_work_are_whole_numbers(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="whole number"):

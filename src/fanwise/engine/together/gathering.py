@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from fanwise.clock import LoopClock
 from fanwise.engine.checks import check_policies
@@ -202,4 +202,8 @@ def check_stagger(stagger_s: object) -> None:
 def _tracked(operation: Operation, tracker: Tracker | None) -> Callable[[], Awaitable[Any]]:
     if tracker is None:
         return operation.function
+    if not callable(cast("object", tracker)):
+        raise ConfigError(
+            f"tracker is {tracker!r}", hint="give the t of: async with fw.track('name') as t"
+        )
     return partial(tracker, operation.name, partial(invoke, operation.function))

@@ -182,6 +182,12 @@ def _chain(candidates: object, function: Callable[[Any], Awaitable[Any]] | None)
             for operation in chain:
                 operation.name = operation.label = name_of(operation.function)
     else:
+        if not callable(cast("object", function)):
+            close_coroutines([function])
+            raise UsageError(
+                f"the function is a {type(function).__name__}",
+                hint="give the function itself: fw.fallback(models, ask) instead of ask(…)",
+            )
         if isinstance(candidates, (str, bytes)) or not isinstance(candidates, Sequence):
             close_coroutines([candidates])
             raise UsageError(
