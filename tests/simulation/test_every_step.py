@@ -7,7 +7,7 @@ import contextlib
 import gc
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -71,6 +71,38 @@ async def shared(part: Part) -> None:
                 await asyncio.sleep(0.5)
 
         await fw.parallel([read, read])
+
+
+async def in_batches(part: Part) -> None:
+    told = part.leaf(0.5)
+    async with fw.batched(
+        part.leaf(1), part.source(5), size=2, delay_s=1, on_batch_complete=told
+    ) as outcomes:
+        async for _ in outcomes:
+            await asyncio.sleep(0.25)
+
+
+async def in_packs(part: Part) -> None:
+    async def ask(items: Mapping[str, Any]) -> Mapping[str, Any]:
+        await part.leaf(1, error=KeyError if len(items) > 2 else None)()
+        return dict(list(items.items())[1:])  # the first one is missing
+
+    single = part.leaf(1, error=KeyError)
+    pack = fw.types.Pack(ask, size=3)
+    await fw.map(single, part.source(4), mode="batch", pack=pack, limits=TWO).collect()
+
+
+async def in_modes(part: Part) -> None:
+    guardrails = fw.Guardrails(failures=0.5, min_samples=2)
+    await fw.map(
+        part.leaf(1, error=KeyError),
+        range(4),
+        mode="auto",
+        fallback=fw.types.Fallback(min_items=2),
+        guardrails=guardrails,
+        key=lambda item: -item,
+        ordered=True,
+    ).collect()
 
 
 async def background(part: Part) -> None:
@@ -144,6 +176,9 @@ WORKS = {
         chained,
         mapped,
         left_early,
+        in_batches,
+        in_packs,
+        in_modes,
         shared,
         background,
         loaded,
