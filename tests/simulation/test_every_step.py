@@ -232,14 +232,16 @@ def explorer(work: Any, limiters: list[Limiter], **options: Any) -> Explorer:
 def test_cancelled_at_any_moment_nothing_is_left(
     name: str, manner: str, limiters: list[Limiter]
 ) -> None:
-    assert explorer(WORKS[name], limiters, manner=manner).explore() >= 5
+    every = 1 if manner == "obeys" else 3
+    first = 1 + MANNERS.index(manner) % every
+    assert explorer(WORKS[name], limiters, manner=manner).explore(first=first, every=every) >= 5
 
 
-@pytest.mark.parametrize("again", [1, 2, 4, 9])
+@pytest.mark.parametrize("again", [1, 2, 9])
 @pytest.mark.parametrize("name", WORKS)
 def test_cancelled_twice_nothing_is_left(name: str, again: int, limiters: list[Limiter]) -> None:
     for first, manner in enumerate(MANNERS, 1):
-        explorer(WORKS[name], limiters, manner=manner, again=again).explore(first=first, every=5)
+        explorer(WORKS[name], limiters, manner=manner, again=again).explore(first=first, every=7)
 
 
 # in a journalled run: what had been answered is kept

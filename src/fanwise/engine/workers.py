@@ -78,6 +78,7 @@ class Crew:
         self._stopping = self._ending = False
         self._source_ended = False
         self.source_waiting = False
+        self._pumping: asyncio.Task[None] | None = None
         self.error: BaseException | None = None
         self.error_shown = False
         self.on_stop: Callable[[], None] | None = None
@@ -92,7 +93,7 @@ class Crew:
 
     def start(self) -> None:
         """Starts the pump; the workers follow as items come."""
-        self._spawn(self._pump(), name="fanwise-pump")
+        self._pumping = self._spawn(self._pump(), name="fanwise-pump")
 
     def stop(self) -> None:
         """Takes no further item; what has been started goes on."""
@@ -104,6 +105,8 @@ class Crew:
             self.on_stop()
         self._wake_pump()
         self._release_idle()
+        if self.source_waiting and self._pumping is not None:
+            self._pumping.cancel()  # who knows when the source has something to give again
 
     def kick(self) -> None:
         """There may be room for one more worker."""
@@ -159,7 +162,7 @@ class Crew:
                 except StopAsyncIteration:
                     break
                 except asyncio.CancelledError as error:
-                    if self._ending:
+                    if self._stopping:
                         raise
                     raise _source_cancelled() from error
                 finally:
@@ -261,10 +264,11 @@ class Crew:
         while self._readers:
             _wake_first(self._readers)
 
-    def _spawn(self, coroutine: Any, *, name: str) -> None:
+    def _spawn(self, coroutine: Any, *, name: str) -> asyncio.Task[None]:
         task: asyncio.Task[None] = self._loop.create_task(coroutine, name=name)
         self._tasks[task] = None
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)

@@ -9,7 +9,9 @@ import pytest
 
 import fanwise as fw
 from fanwise.errors import LoadError, OperationCancelled
+from fanwise.testing import ScriptedModel, open_test_run
 from fanwise.testing.virtual import run_virtual
+from support.scripted import ask
 
 LONG_S = 1e6
 
@@ -108,6 +110,28 @@ def test_what_a_source_raises_when_it_is_closed_is_raised_where_the_block_is_lef
         with pytest.raises(KeyError, match="of the reader"):  # which is the first to be told
             async with fw.map(same, source()) as outcomes:
                 raise KeyError("of the reader")
+
+    run_virtual(main())
+
+
+def test_a_drained_run_does_not_wait_for_a_source_that_has_nothing_to_give() -> None:
+    closed_at: list[float] = []
+
+    async def source() -> AsyncIterator[int]:
+        try:
+            yield 1
+            yield 2
+            await asyncio.sleep(LONG_S)
+        finally:
+            closed_at.append(asyncio.get_running_loop().time())
+
+    async def main() -> None:
+        model = ScriptedModel(service_s=3)
+        async with asyncio.timeout(60), open_test_run(model) as run:
+            asyncio.get_running_loop().call_later(2, run.drain)
+            got = await run.map(ask, source()).collect()
+        assert [outcome.value for outcome in got] == ["re: q1", "re: q2"]
+        assert closed_at == [2]
 
     run_virtual(main())
 
