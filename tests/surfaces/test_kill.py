@@ -148,7 +148,7 @@ def test_killed_five_times_a_run_ends_with_all_answers_and_lists_what_it_sent_tw
 
 def test_lines_on_standard_output_were_committed_before_they_were_shown(tmp_path):
     write_lines(tmp_path / "in.jsonl", rows(400))
-    words = ("run", "in.jsonl", "-m", "openai/one", "-p", "{{ text }}", "--quiet")
+    words = ("run", "in.jsonl", "-m", "openai/one", "-p", "{{ text }}", "--quiet", "-j", "20")
     with serving(latency_ms=(5, 20)) as server:
         base_url = ("--base-url", server.base_url)
         kill_at(start(*words, *base_url, cwd=tmp_path), server, 200)
