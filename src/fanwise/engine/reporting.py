@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fanwise.engine.pools import LEARNED
 from fanwise.journal.memory_home import MemoryHome
 from fanwise.limits.budget import Amount, Budget, Purse
 from fanwise.progress.report import Report, build_report
@@ -52,6 +53,8 @@ def report_from(reader: JournalReader) -> Report:
         items=reader.items(),
     )
     controls = list(reader.controls())
+    learned = [event.data for event in controls if event.kind == LEARNED][-1:]
+    report = replace(report, learned=learned[0]) if learned else report
     set_last = [event.data for event in controls if event.kind == "budget.set"][-1:]
     return replace(report, budgets=budget_use(set_last[0], report)) if set_last else report
 

@@ -20,6 +20,7 @@ from fanwise.progress.tallies import (
 )
 from fanwise.progress.timeline import Axis, Bar, Tick, Timeline, Waterfall
 from fanwise.records import (
+    NOTHING,
     BudgetUse,
     CallRecord,
     Cause,
@@ -60,6 +61,7 @@ class Report:
         bars: An even sample of at most 2000 calls for the waterfall; ``calls_sent`` is out of how
             many.
         timeline: Calls in flight and their ends over the run's work.
+        learned: By quota pool, what refusals had taught of its limits when the last session ended.
         budgets: How much of each bound of its last budget is used; empty without one.
         seams: Where one session ends and the next begins, in seconds of work.
     """
@@ -87,6 +89,7 @@ class Report:
     timeline: Sequence[Tick]
     seams: Sequence[float]
     budgets: Sequence[BudgetUse] = ()
+    learned: Mapping[str, Any] = NOTHING
 
     @property
     def cost_usd(self) -> Decimal | None:

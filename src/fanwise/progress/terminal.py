@@ -25,6 +25,7 @@ from fanwise.progress.words import (
     budget,
     compact,
     duration,
+    learned_limit,
     money,
     number,
     percent,
@@ -175,6 +176,7 @@ def _sections(report: Report, *, wide: bool) -> Iterator[RenderableType]:
         yield Text(f"\nBudget: {budget(report.budgets)}")
     yield _heading("What limited it")
     yield _limits(report)
+    yield from _learned(report)
     if report.machine_bound:
         yield Text(MACHINE_BOUND, style="yellow")
     if report.models:
@@ -262,6 +264,13 @@ def _limits(report: Report) -> RenderableType:
         bar = Text.assemble(("█" * filled, CAUSE_STYLES[cause]), ("·" * (_BAR - filled), "dim"))
         grid.add_row(cause, bar, percent(share))
     return grid
+
+
+def _learned(report: Report) -> Iterator[RenderableType]:
+    for pool, found in report.learned.items():
+        known = learned_limit(found.get("rpm"), found.get("concurrency"))
+        if known:
+            yield Text(f"Learned of {plain(pool, most=60)}: {known}", style="dim")
 
 
 def _models(models: Sequence[ModelReport], *, wide: bool) -> RenderableType:

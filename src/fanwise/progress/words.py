@@ -59,11 +59,22 @@ def what_limits(cause: Cause, *, facts: LimitFacts, in_flight: int) -> str:
 def _rate(facts: LimitFacts) -> str:
     learned = facts.learned_rpm
     if learned is not None and learned < (facts.rpm or math.inf):
-        pace = f"{number(learned / 60)}/s" if learned >= 60 else f"{number(learned)} a minute"
-        return f"The provider's rate limit, learned: {pace}"
+        return f"The provider's rate limit, learned: {learned_limit(learned, None)}"
     if facts.rpm is None or facts.rpm == math.inf:
         return "The provider's rate limit"
     return f"The rate limit of {number(facts.rpm)} requests a minute"
+
+
+def learned_limit(rpm: float | None, concurrency: float | None) -> str:
+    """A limit that was learned: ``98/s``, ``30 a minute``, ``about 48 calls at once``, or nothing.
+
+    Args:
+        rpm: Requests a minute; ``None`` where no rate was refused: then it is the concurrency.
+        concurrency: Calls at once.
+    """
+    if rpm is not None:
+        return f"{number(rpm / 60)}/s" if rpm >= 60 else f"{number(rpm)} a minute"
+    return "" if concurrency is None else f"about {number(concurrency)} calls at once"
 
 
 def _tokens(facts: LimitFacts) -> str:

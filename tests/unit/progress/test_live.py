@@ -6,7 +6,15 @@ import pytest
 
 from fanwise.progress.live import Progress, eta_range
 from fanwise.progress.window import SlidingSum
-from fanwise.progress.words import LimitFacts, duration, money, number, percent, what_limits
+from fanwise.progress.words import (
+    LimitFacts,
+    duration,
+    learned_limit,
+    money,
+    number,
+    percent,
+    what_limits,
+)
 from fanwise.records import CallKey, CallRecord, Counters, ErrorInfo, ItemRecord, Usage
 
 
@@ -265,3 +273,12 @@ def test_numbers_for_people(value, text):
 )
 def test_percentages_for_people(share, text):
     assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("rpm", "at_once", "words"),
+    [(5880, 48, "98/s"), (30, 48, "30 a minute"), (None, 48, "about 48 calls at once"),
+     (None, None, "")],
+)  # fmt: skip
+def test_a_learned_limit_in_words(rpm, at_once, words):
+    assert learned_limit(rpm, at_once) == words

@@ -340,3 +340,11 @@ def test_the_picture_asks_for_nothing_and_is_always_the_same():
     assert "href" not in picture
     assert "<script" not in picture
     assert "fanwise&#160;scan" in picture
+
+
+def test_the_report_says_what_was_learned_of_limits():
+    learned = {"openai https://x": {"rpm": 5880.0, "concurrency": 60}, "other": {"stated": {}}}
+    stream = io.StringIO()
+    print_report(replace(report_of(), learned=learned), stream=stream, width=90)
+    assert "Learned of openai https://x: 98/s" in stream.getvalue()
+    assert "Learned of other" not in stream.getvalue()
