@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+import logging
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -14,6 +16,16 @@ from fanwise.testing.virtual import run_virtual
 from support.scripted import ask
 
 LONG_S = 1e6
+
+
+@pytest.fixture(autouse=True)
+def cleared_up() -> Iterator[None]:
+    """What an interrupt leaves behind is complained of here, and not in the midst of other work."""
+    logger = logging.getLogger("asyncio")
+    yield
+    logger.setLevel(logging.CRITICAL)
+    gc.collect()
+    logger.setLevel(logging.NOTSET)
 
 
 async def same(item: int) -> int:
