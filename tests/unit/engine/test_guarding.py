@@ -60,6 +60,20 @@ def test_an_outage_of_ten_minutes_costs_few_sends_and_no_item(error, limits) -> 
     run_virtual(main())
 
 
+def test_who_waits_for_a_permit_when_it_opens_stays_and_a_probe_is_nobodys_failure() -> None:
+    async def main() -> None:
+        provider = Provider(ServerError, down_s=(20, 320))
+        retry = Retry(max_attempts=1)
+        async with open_scripted(provider.model, limits=FIFTY, retry=retry) as run:
+            outcomes = await run.map(ask, range(3000)).collect()
+        probes = provider.during(21, 320)
+        assert probes >= 10
+        assert sum(not outcome.ok for outcome in outcomes) == provider.during(20, 21)
+        assert provider.during(20.4, 30) <= 60
+
+    run_virtual(main())
+
+
 def test_after_a_quarter_of_an_hour_items_are_parked_with_their_reason() -> None:
     async def main() -> None:
         home = MemoryHome(clock=LoopClock())
