@@ -15,13 +15,14 @@ def facts_of(pools: Pools) -> LimitFacts:
     limits = pools.limits
     limiters = pools.limiters
     stated = limits.stated_concurrency
-    learned_rpm = None
+    rpm, learned_rpm = limits.rpm, None
     if limiters:
-        learned_rpm = max(limiters, key=lambda one: one.waiting).statistics().learned_rpm
+        seen = max(limiters, key=lambda one: one.waiting).statistics()
+        rpm, learned_rpm = seen.stated_rpm, seen.learned_rpm
     free = [one for one in limiters if one.limits.stated_concurrency is None]
     return LimitFacts(
         concurrency=pools.limit if stated is None and free else stated,
-        rpm=limits.rpm,
+        rpm=rpm,
         tpm=limits.tpm,
         input_tpm=limits.input_tpm,
         output_tpm=limits.output_tpm,

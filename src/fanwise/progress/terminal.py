@@ -268,8 +268,9 @@ def _limits(report: Report) -> RenderableType:
 
 def _learned(report: Report) -> Iterator[RenderableType]:
     for pool, found in report.learned.items():
-        known = learned_limit(found.get("rpm"), found.get("concurrency"))
-        if known:
+        rpm, stated = found.get("rpm"), found.get("stated", {}).get("requests")
+        known = learned_limit(rpm, found.get("concurrency"))
+        if known and not (rpm and stated and stated <= rpm):  # what was stated bound sooner
             yield Text(f"Learned of {plain(pool, most=60)}: {known}", style="dim")
 
 

@@ -7,7 +7,7 @@ from fanwise.engine.facts import facts_of
 from fanwise.engine.pools import Pools
 from fanwise.errors import PermitTimeout
 from fanwise.limits.settings import Limits
-from fanwise.records import Verdict
+from fanwise.records import StatedLimit, Verdict
 from fanwise.testing.virtual import run_virtual
 
 
@@ -77,5 +77,16 @@ def test_a_pause_holds_for_models_that_are_first_called_in_it():
         pools.resume()
         assert limiter.has_room
         (await limiter.acquire()).settle(Verdict(kind="served"))
+
+    run_virtual(main())
+
+
+def test_a_rate_that_the_provider_states_is_named_as_such():
+    async def main():
+        pools = pools_of()
+        limiter = pools.target("openai/m").pool.limiter
+        stated = StatedLimit(dimension="requests", limit=6000.0, remaining=5000.0, reset_s=10.0)
+        (await limiter.acquire()).settle(Verdict(kind="served"), stated=(stated,))
+        assert facts_of(pools).rpm == 6000
 
     run_virtual(main())
