@@ -131,7 +131,7 @@ class Learner:
 
     def allowed(self, left: float, *, in_flight: int) -> None:
         """The provider says how many requests it still takes; ``in_flight`` of them are there."""
-        if self.window.phase == "start" and in_flight >= BINDING * self.most:
+        if self._growing and in_flight >= BINDING * self.most:
             self._set_window(concurrency.allowed(self.window, left=left + in_flight))
 
     def _add(self, permit: Permit, work: int, latency_s: float, *, now: float) -> None:

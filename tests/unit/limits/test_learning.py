@@ -159,6 +159,19 @@ def test_what_is_left_by_the_providers_count_may_be_sent_at_once():
     run_virtual(main())
 
 
+def test_a_concurrency_that_does_not_bind_does_not_grow():
+    async def main():
+        limit = limiter()
+        for _ in range(200):
+            permits = [await limit.acquire() for _ in range(4)]
+            await asyncio.sleep(0.01)
+            for permit in permits:
+                permit.settle(SERVED)
+        assert limit.concurrency == 16
+
+    run_virtual(main())
+
+
 @pytest.mark.parametrize(
     "stated",
     [

@@ -83,6 +83,7 @@ def test_requests_that_are_under_way_are_taken_off_once_and_not_twice():
     async def main():
         limit = limiter(concurrency=1000)
         stated = StatedLimit(dimension="requests", limit=600, remaining=300)
+        (await limit.acquire()).settle(SERVED, stated=[stated])
         permits = [await limit.acquire() for _ in range(101)]
         await asyncio.sleep(1.0)
         permits.pop().settle(SERVED, stated=[stated])
@@ -142,6 +143,8 @@ def test_after_a_refusal_for_capacity_it_is_not_opened_by_a_word():
         limit = limiter()
         permits = [await limit.acquire() for _ in range(16)]
         permits.pop().settle(Verdict(kind="capacity"))
+        await asyncio.sleep(60.0)  # it looks for more by now
+        permits.pop().settle(SERVED)
         stated = StatedLimit(dimension="requests", limit=6000, remaining=5000)
         permits.pop().settle(SERVED, stated=[stated])
         assert limit.concurrency <= 16
