@@ -281,7 +281,9 @@ class Attempts:
                     **place(call, course),
                 )
             else:
-                await self._settle(call, course, "served", answer=answer, value=kept_value)
+                settled = self._settle(call, course, "served", answer=answer, value=kept_value)
+                if not call.work.holds(settled):
+                    await settled
                 same = answer.usage is course.usage
                 return answer if same else replace(answer, usage=course.usage)
         await self._settle(call, course, "failed", error=error)

@@ -88,6 +88,7 @@ class Caller:
 
     async def _fresh(self, call: Call, reference: Reference) -> Response:
         if self._cache is not None:
+            call.work.last = False  # what others may share is durable before it is shared
             found = await self._cache.get((self._scope, *reference))
             if found is not None:
                 response = served_before(found, call.request)

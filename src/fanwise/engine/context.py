@@ -130,6 +130,7 @@ class Context:
         on_delta: OnDelta | None = None,
         single_flight: bool = True,
         priority: Priority | None = None,
+        last: bool = False,
     ) -> Response:
         """As :meth:`call`, but returns the whole answer with usage, status and request id.
 
@@ -147,6 +148,9 @@ class Context:
             endpoint: Path below the provider's base URL.
             single_flight: Whether equal calls under way may share one send.
             priority: As there.
+            last: Whether the item's function shows its answer to nobody but returns with it. One
+                commit then makes answer and item durable: the answer is handed over before it,
+                the item's outcome after it, as ever.
         """
         run = self._run
         if sample < 0:
@@ -174,11 +178,14 @@ class Context:
             single_flight=single_flight,
             priority=priority,
         )
+        self._work.last = last
         try:
             return await run.caller.answer(call)
         except Drained:
             self._work.drained = True
             raise
+        finally:
+            self._work.last = False
 
     async def once(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         """Runs a side effect of this item once, and remembers its result over resumes.

@@ -87,11 +87,15 @@ class ItemRunner:
                 run.recognition.known(item.id)
             else:
                 await run.journal.finish_item(record)
+                if work.unsettled is not None:
+                    await work.unsettled  # handed over before it, so it has ended too
+                    work.unsettled = None
             run.progress.item_finished(record, replaces=before)
             ended = True
         finally:
             run.recognition.ended(item.id)
             if not ended:
+                work.let_go()
                 run.progress.item_left()
         return _make_outcome(
             item_id=item.id,

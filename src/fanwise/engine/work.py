@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -66,6 +67,21 @@ class ItemWork:
     judged: bool = False
     priority: Priority = "background"
     effects: dict[str, Any] | None = None  # results of side effects of this session, by name
+    last: bool = False
+    unsettled: asyncio.Future[None] | None = None
+
+    def holds(self, settled: Awaitable[None]) -> bool:
+        """Whether a call's commit is waited for only when the item ends: it is the last call."""
+        if not self.last or not isinstance(settled, asyncio.Future):
+            return False
+        self.unsettled = settled
+        return True
+
+    def let_go(self) -> None:
+        """The item ends without having waited: the journal's own failure is not told twice."""
+        unsettled, self.unsettled = self.unsettled, None
+        if unsettled is not None:
+            unsettled.add_done_callback(_seen)
 
     @property
     def cached(self) -> bool:
@@ -89,6 +105,11 @@ class ItemWork:
 
 
 make_work = maker(ItemWork)
+
+
+def _seen(settled: asyncio.Future[None]) -> None:
+    if not settled.cancelled():
+        settled.exception()
 
 
 def served_before(record: CallRecord, request: Request) -> Response:

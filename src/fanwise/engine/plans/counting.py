@@ -111,6 +111,7 @@ class _CountingContext(Context):
         on_delta: OnDelta | None = None,
         single_flight: bool = True,
         priority: Priority | None = None,
+        last: bool = False,
     ) -> Response:
         request = Request(
             model=model,

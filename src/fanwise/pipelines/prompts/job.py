@@ -138,12 +138,14 @@ class PromptsJob:
         if item.batch is not None:
             return await self._pass_on(ctx, item)
         assert item.prompt is not None
-        value = await ctx.call(
+        response = await ctx.respond(
             item.model,
             item.prompt.messages(item.row.data),
             schema=self.schema,
             parameters=self.parameters,
+            last=True,
         )
+        value = response.value
         dump = getattr(value, "model_dump", None)
         return dump(mode="json") if dump is not None else value
 
@@ -159,6 +161,7 @@ class PromptsJob:
             endpoint=url,
             # Two lines with equal bodies are two requests: their owner wants both answers.
             single_flight=False,
+            last=True,
         )
         return {
             "status_code": response.status,
