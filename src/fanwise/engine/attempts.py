@@ -391,7 +391,8 @@ class Attempts:
         course.ended, course.served = True, state == "served"
         call.work.account(record)
         self._progress.call_finished(record)
-        return self._journal.settle(record)
+        more_follows = call.work.last and answer is not None
+        return self._journal.settle(record, more_follows=more_follows)
 
 
 def _wake(pause: asyncio.Future[None]) -> None:

@@ -79,8 +79,10 @@ class Journal(Protocol):
         """
         ...
 
-    def settle(self, record: CallRecord) -> Awaitable[None]:
+    def settle(self, record: CallRecord, *, more_follows: bool = False) -> Awaitable[None]:
         """A call has ended. Replaces what the intent wrote; a cached call has had none.
+
+        With ``more_follows``, another write of this item is a moment away: one commit may do both.
 
         ``record.resends`` is not looked at: the journal counts them itself.
         """
@@ -270,7 +272,7 @@ class MemoryJournal:
         codec.dump_intent(intent)
         await self._write(lambda: self._kept.intend(intent), keep=False)
 
-    async def settle(self, record: CallRecord) -> None:
+    async def settle(self, record: CallRecord, *, more_follows: bool = False) -> None:
         codec.dump_call(record)
         await self._write(lambda: self._kept.settle(record))
 

@@ -112,11 +112,12 @@ class SqlJournal:
         await self._writer.room()
         await self._submit(write)
 
-    def settle(self, record: CallRecord) -> Awaitable[None]:
+    def settle(self, record: CallRecord, *, more_follows: bool = False) -> Awaitable[None]:
         key = record.key
         try:
             _check(key)
-            return self._submit(Settle(key.item_id, record, codec.dump_call(record)))
+            write = Settle(key.item_id, record, codec.dump_call(record))
+            return self._submit(write, more_follows=more_follows)
         except FanwiseError as error:
             return _refused(error)
 
@@ -155,10 +156,10 @@ class SqlJournal:
             self._reading.shutdown()
             self._committer.give_back()  # where cancellation came before the hand-over
 
-    def _submit(self, write: Write) -> asyncio.Future[Any]:
+    def _submit(self, write: Write, *, more_follows: bool = False) -> asyncio.Future[Any]:
         if self._closing is not None:
             raise StateError("the journal is closed", hint="open the run again to write to it")
-        return self._writer.submit(write)
+        return self._writer.submit(write, more_follows=more_follows)
 
     async def _read(self, read: Callable[[SqlReader], T]) -> T:
         if self._closing is not None:

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 W = TypeVar("W")
 
 GROUP_SIZE = 500
+_A_MOMENT_S = 0.005
 
 
 class Entry(Generic[W]):
@@ -92,12 +93,12 @@ class GroupWriter(Generic[W]):
             self._waiting.append(waiter)
             await waiter
 
-    def submit(self, work: W) -> asyncio.Future[Any]:
+    def submit(self, work: W, *, more_follows: bool = False) -> asyncio.Future[Any]:
         """Hands in work; the future brings its result once the group is committed.
 
         The hand-over happens at the end of this turn of the loop: callers that the last group woke
         together are together again in the next one. A caller who was alone in it is handed over
-        at once.
+        at once, unless more of his follows in a moment: then with that, or soon without it.
         """
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
@@ -105,7 +106,10 @@ class GroupWriter(Generic[W]):
             self._loop = loop
         entry = Entry(work, loop.create_future())
         self._fresh.append(entry)
-        if self._alone:
+        if self._alone and more_follows:
+            if len(self._fresh) == 1:
+                loop.call_later(_A_MOMENT_S, self.flush)
+        elif self._alone:
             self._alone = False
             self.flush()
         elif len(self._fresh) == 1:
