@@ -70,7 +70,8 @@ def id_of(prompt: str) -> str:
 
 def command(server: Server, *more: object) -> tuple[object, ...]:
     asked = ("-m", "openai/one", "-p", "{{ text }}", "--base-url", server.base_url)
-    return ("run", "in.jsonl", *asked, "-o", "out.jsonl", "--quiet", *more)
+    in_flight = () if "-j" in more else ("-j", 20)  # stated, so that it can be counted on
+    return ("run", "in.jsonl", *asked, "-o", "out.jsonl", "--quiet", *in_flight, *more)
 
 
 def assert_all_there_and_right(path: Path, count: int) -> None:
