@@ -263,7 +263,7 @@ def test_a_second_writer_is_refused_while_readers_look_on(tmp_path):
         assert len(partial.stdout.splitlines()) == 30
         assert all(json.loads(line)["error"] is None for line in partial.stdout.splitlines())
         watching = start("watch", "mine", "--json", cwd=tmp_path)
-        wait_until(lambda: "30 done" in (tmp_path / "stderr").read_text())
+        wait_until(lambda: "30/150 done" in (tmp_path / "stderr").read_text())
         server.release()
         assert process.wait(timeout=30) == 0
         assert watching.wait(timeout=30) == 0
