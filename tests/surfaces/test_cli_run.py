@@ -371,7 +371,8 @@ def test_watch_follows_a_run_of_another_process_to_its_end(fanwise, start_fanwis
 
 def test_two_terminals_work_side_by_side(fanwise, start_fanwise, table):
     words = ("run", table(60), "-m", "sim/fast", *PROMPT, "-q")
-    processes = [start_fanwise(*words) for _ in range(2)]
+    # The very same command beside itself would be refused, had the second no name of its own.
+    processes = [start_fanwise(*words, "--run-id", name) for name in ("left", "right")]
     for process in processes:
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
