@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -251,13 +252,14 @@ def test_a_server_that_dies_on_the_way_costs_no_answer(tmp_path):
         process = start(*asking(server.base_url), cwd=tmp_path)
         server.wait_for(lambda counts: counts["outcomes"].get("served", 0) >= 40)
         port = int(server.base_url.rpartition(":")[2].partition("/")[0])
-    assert process.wait(timeout=40) in {1, 3}
+    # Nobody answers: what is left waits behind a breaker until somebody does, or it is interrupted.
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=40) == 130
     assert "Traceback" not in (tmp_path / "stderr").read_text()
     answered = [line for line in read_lines(tmp_path / "o.jsonl") if line["error"] is None]
     assert len(answered) >= 20
-    verb = "retry" if process.returncode == 3 else "resume"
     with serving(port=port) as server:
-        assert run(verb, "-q", cwd=tmp_path).returncode == 0
+        assert run("resume", "-q", cwd=tmp_path).returncode == 0
         sent = {line["prompt"] for line in server.ledger()}
     assert not sent & {line["item"]["text"] for line in answered}
     assert_answered(tmp_path / "o.jsonl", 120)

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 import fanwise as fw
-from fanwise.errors import AttemptTimeout, Overloaded, Rejected, ServerError
+from fanwise.errors import AttemptTimeout, Parked, Rejected, ServerError
 from fanwise.models.http.transport import open_transport
 from fanwise.models.registry import Registry
 from fanwise.models.structured import parse, schema_of
@@ -230,11 +230,12 @@ async def test_a_prompt_that_is_too_long_is_sent_once(llmock):
     assert llmock.verdict().attempts == 1
 
 
-@pytest.mark.parametrize(("status", "kind"), [(500, ServerError), (503, Overloaded)])
+@pytest.mark.parametrize(("status", "kind"), [(500, ServerError), (503, Parked)])
 async def test_an_outage_is_given_up_without_a_storm(llmock, status, kind):
     llmock.outage(status=status)
     [outcome] = await asked(llmock, retry=fw.Retry(base_s=0.01, cap_s=0.02, patience_s=2.0))
     assert isinstance(outcome.error, kind)
+    assert outcome.error.status == status
     codes = {finding.code for finding in llmock.verdict().findings}
     assert not codes & {"gave_up", "retry_storm"}, llmock.verdict().render()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fanwise.engine.course import Course
     from fanwise.engine.spending import Spending
     from fanwise.engine.work import Call
-    from fanwise.errors import FanwiseError
+    from fanwise.errors import CallError, FanwiseError
     from fanwise.limits.limiter import Permit
     from fanwise.records import VerdictKind
     from fanwise.retry.policy import Retry
@@ -66,6 +66,14 @@ class Admission:
         for breaker in self._breakers.values():
             breaker.refuse_all(error)
 
+    def nobody_there(self, call: Call, error: CallError) -> None:
+        """No call of this pool can succeed: those who wait at a breaker of it learn it too."""
+        pool = call.target.pool
+        pool.dead = error
+        for (name, _), breaker in self._breakers.items():
+            if name == pool.name:
+                breaker.refuse_all(error)
+
     async def permit(self, call: Call, course: Course) -> Permit:
         """The right to send one attempt. Whoever is cancelled while waiting holds nothing.
 
@@ -78,6 +86,8 @@ class Admission:
         if self._refusal is not None:
             raise self._refusal
         pool = call.target.pool
+        if pool.dead is not None:
+            raise pool.dead
         breaker = self._breaker(call)
         if course.attempts:
             await self._retrying(call, course, breaker)

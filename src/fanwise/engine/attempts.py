@@ -295,8 +295,9 @@ class Attempts:
         verdict = Verdict(
             kind=attempt.verdict, retry_after_s=attempt.retry_after_s, reason=attempt.reason
         )
+        nobody = not call.target.pool.served and hopeless(failure)
         if verdict.kind == "infrastructure":
-            course.transient_failures += not course.given.probe  # a probe is nobody's failure
+            course.count_failure(last=nobody, most=self._retry.max_attempts)
         else:
             course.refusals += 1
         now = self._clock.monotonic()
@@ -317,10 +318,9 @@ class Attempts:
                 return
             hint, spot = key_hint(call, self._key_env), place(call, course)
             error = error_of(failure, verdict, **spot, key_hint=hint, gave_up=decision.reason)
-            if parks(decision.cause):
-                error = parked(error)
-            if not call.target.pool.served and hopeless(failure):
-                call.target.pool.dead = error
+            error = parked(error) if parks(decision.cause) else error
+            if nobody:
+                self._admission.nobody_there(call, error)
                 if ring is not None and refuses_key(failure):
                     ring.give_up(error)
             await self._settle(call, course, "failed", error=error)

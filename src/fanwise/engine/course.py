@@ -82,6 +82,21 @@ class Course:
         )
         self.backoff_s = 0.0
 
+    def count_failure(self, *, last: bool, most: int) -> None:
+        """Counts an attempt that failed on the way.
+
+        A probe past a breaker is nobody's failure; but where nobody was ever there, it has tried
+        for all that wait, and counts for all attempts.
+
+        Args:
+            last: Whether nobody was ever there, and no other call can fare better.
+            most: Attempts that may fail so.
+        """
+        if not self.given.probe:
+            self.transient_failures += 1
+        elif last:
+            self.transient_failures += most
+
 
 make_course = maker(Course)
 
