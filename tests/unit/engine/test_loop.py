@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -86,6 +87,15 @@ def test_under_a_running_loop_it_has_a_thread_and_a_loop_of_its_own() -> None:
     asyncio.run(notebook())
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C as Python has it on a terminal, also where the suite was started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("notebook", [False, True])
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_cancels_and_waits_and_a_second_one_stops(notebook: bool, presses: int) -> None:
