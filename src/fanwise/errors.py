@@ -3,7 +3,8 @@
 FanwiseError                 code (stable), hint (how to mend it)
 ├ UsageError                 nothing was spent
 │   ├ ConfigError            a setting, a name, a file or an input row is wrong
-│   │   └ InputError         a file or a row of it; names source, line and byte offset
+│   │   ├ InputError         a file or a row of it; names source, line and byte offset
+│   │   └ InvalidFields      fields of a job; says of each what is wrong with it
 │   ├ PlanError              the work as described cannot be run
 │   └ StateError             a right call at the wrong time
 ├ CallError                  one call failed: provider, model, attempt, status, retry_after_s
@@ -106,6 +107,24 @@ class InputError(ConfigError):
         self.source = source
         self.line = line
         self.offset = offset
+
+
+class InvalidFields(ConfigError):
+    """What was asked for has fields that are wrong; nothing was spent.
+
+    Args:
+        subject: What has the fields, such as ``hooks``.
+        fields: Of each wrong field, what is wrong and what is allowed. A nested field is named by
+            its path, such as ``answers.0.answer``.
+        hint: How to mend it.
+    """
+
+    code = "invalid_fields"
+
+    def __init__(self, subject: str, fields: Mapping[str, str], *, hint: str = "") -> None:
+        told = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
+        super().__init__(f"{subject}: {told}", hint=hint)
+        self.fields = dict(fields)
 
 
 class PlanError(UsageError):

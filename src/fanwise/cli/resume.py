@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from fanwise.journal.home import Home
     from fanwise.records import RunRecord
+
+_COMMANDS = {"run": "fanwise.cli.run", "scan": "fanwise.cli.scan"}
+"""By command: the module whose ``go_on`` goes on with its runs."""
 
 
 def resume(
@@ -96,13 +100,10 @@ def _command(record: RunRecord) -> Callable[..., Any]:
     Raises:
         StateError: The run was begun by a program of its own.
     """
-    from fanwise.cli import run, scan
-
-    commands = {run.COMMAND: run.go_on, scan.COMMAND: scan.go_on}
-    found = commands.get(record.spec.command)
-    if found is None:
+    module = _COMMANDS.get(record.spec.command)
+    if module is None:
         raise StateError(
             f"run {record.run_id} ({record.spec.name}) was not begun by this command line",
             hint="run the program that began it again: it goes on by itself",
         )
-    return found
+    return import_module(module).go_on

@@ -1,13 +1,94 @@
-"""Ready pipelines, each on the public API alone, and what a pipeline tells of itself."""
+"""Ready pipelines, each on the public API alone, and what a pipeline tells of itself.
+
+Whoever runs pipelines without knowing them one by one (a service, a page) needs three things of
+each: a :class:`Job` made of JSON, one function that carries it out, and the :class:`Event` values
+that this function tells of while it works.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any, Protocol, Self, cast
 
 from fanwise.records import NOTHING, Json, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened while a job was carried out, for whoever looks on.
+
+    Args:
+        kind: ``progress``, ``result`` (one part is there: a model's hooks, a note, a grade),
+            ``error`` (one part has failed) or ``complete``.
+        message: One line for people.
+        subject: Which part: a model, a template, a question; empty for the whole.
+        percent: How far the whole is, from 0 to 100; never less than an event before said.
+            ``None`` where nothing is known of it.
+        data: The part's result or error as JSON.
+    """
+
+    kind: str
+    message: str = ""
+    subject: str = ""
+    percent: float | None = None
+    data: Mapping[str, Json] = NOTHING
+
+
+OnEvent = Callable[[Event], "Awaitable[None] | None"]
+"""Is told of each event once what it tells of is durable; may be asynchronous."""
+
+
+class Job(Protocol):
+    """What a pipeline is asked to do: a frozen record that has checked its fields."""
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Json]) -> Self:
+        """The job that JSON describes.
+
+        Raises:
+            InvalidFields: One reason for each field that is wrong; unknown fields are wrong too.
+        """
+        ...
+
+    def as_json(self) -> dict[str, Json]:
+        """What ``from_json`` makes this job of again."""
+        ...
+
+
+class Result(Protocol):
+    """What a pipeline has come to."""
+
+    def as_json(self) -> dict[str, Json]:
+        """All of it, labelled with the model that answered."""
+        ...
+
+
+class Execute(Protocol):
+    """Carries a job out: the one code path of library, command line, service and page."""
+
+    def __call__(
+        self,
+        job: Any,
+        *,
+        home: Any = None,
+        open_run: Callable[..., Any] | None = None,
+        on_event: OnEvent | None = None,
+        **options: Any,
+    ) -> Awaitable[Result]:
+        """Carries it out and returns its result.
+
+        Args:
+            job: What to do.
+            home: Where runs and tables are; by default ``options["journal"]`` or ``./.fanwise``.
+            open_run: Opens the run, called with the pipeline's name and options of its own;
+                ``fw.open_run`` by default.
+            on_event: Who looks on.
+            **options: Further options of ``fw.open_run``.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +104,8 @@ class Pipeline:
         truth: What is true of the sample, likewise.
         rules: For each schema it asks for, the place of the rules that answer under it, as
             ``module:function``.
+        job: The place of its :class:`Job`, likewise; empty where it takes none of JSON.
+        execute: The place of its :class:`Execute`.
     """
 
     name: str
@@ -31,6 +114,18 @@ class Pipeline:
     sample: str = ""
     truth: str = ""
     rules: Mapping[str, str] = NOTHING
+    job: str = ""
+    execute: str = ""
+
+    @property
+    def job_type(self) -> type[Job]:
+        """The type of its jobs."""
+        return cast("type[Job]", _loaded(self.job))
+
+    @property
+    def carry_out(self) -> Execute:
+        """What carries its jobs out."""
+        return cast("Execute", _loaded(self.execute))
 
     @property
     def answers(self) -> Mapping[str, Callable[[Request], Json]]:
@@ -55,6 +150,6 @@ class Pipeline:
         return Path(str(files(self.module).joinpath(name)))
 
 
-def _loaded(place: str) -> Callable[[Request], Json]:
+def _loaded(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
