@@ -15,6 +15,7 @@ import fanwise
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
+BENCHMARKS = sorted((ROOT / "benchmarks").rglob("*.py"))
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 50
 HEAVY = {"aiohttp", "sqlalchemy", "alembic", "pydantic", "rich", "typer", "genai_prices", "pyarrow"}
@@ -37,6 +38,14 @@ def test_the_names_for_annotations_are_described_too() -> None:
 def test_an_unknown_public_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'gather'"):
         fanwise.gather  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "path", [*TESTS, *BENCHMARKS], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_tests_and_benchmarks_are_as_short_as_what_they_judge(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= MOST_LINES, "split it by what its parts are about"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

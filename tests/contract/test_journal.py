@@ -7,11 +7,19 @@ import dataclasses
 
 import pytest
 
-from fanwise.errors import JournalError, StateError
-from fanwise.journal import committer
 from fanwise.journal.tally import recount
 from fanwise.records import NO_USAGE, CallKey, ErrorInfo, Usage
-from support.journals import MemoryPlace, attempt, call, file_place, intent, item, key, server_place
+from support.journals import (
+    MemoryPlace,
+    attempt,
+    call,
+    file_place,
+    intent,
+    item,
+    key,
+    one_call,
+    server_place,
+)
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -24,11 +32,6 @@ def place(request, tmp_path):
         made = server_place(request.getfixturevalue("postgres_url"))
     yield made
     made.close()
-
-
-async def one_call(journal, call_key, **fields):
-    await journal.intend(intent(call_key))
-    await journal.settle(call(call_key, **fields))
 
 
 async def test_a_new_run_holds_what_its_opener_said(place):
@@ -248,204 +251,4 @@ async def test_calls_are_listed_by_item_and_state(place):
     assert [found.key for found in reader.calls(item_id="a")] == [key("a"), key("a", "y")]
     assert [found.key for found in reader.calls(state="failed")] == [key("b")]
     assert list(reader.calls(item_id="nobody")) == []
-    await journal.close("finished")
-
-
-# crashes
-
-
-async def test_a_crash_leaves_open_calls_ambiguous_and_nothing_else(place):
-    journal = place.create()
-    await one_call(journal, key("done"))
-    await journal.finish_item(item("done"))
-    await journal.intend(intent(key("open"), started_at=5.0))
-    place.crash(journal)
-    again = place.open()
-    assert again.resumed
-    recalled = await again.recall(["done", "open"])
-    assert recalled["done"].state == "succeeded"
-    assert [found.state for found in recalled["done"].calls] == ["served"]
-    (left,) = recalled["open"].calls
-    assert (left.state, left.started_at, left.resends) == ("ambiguous", 5.0, 0)
-    assert again.counters.ambiguous == 1
-    assert [found.key for found in place.reader().calls(state="ambiguous")] == [key("open")]
-    await again.close("finished")
-
-
-async def test_sending_an_ambiguous_call_again_counts_a_resend(place):
-    journal = place.create()
-    await journal.intend(intent(key()))
-    place.crash(journal)
-    again = place.open()
-    await again.intend(intent(key()))
-    assert again.counters.ambiguous == 1
-    await again.settle(call(key()))
-    (found,) = place.reader().calls()
-    assert (found.state, found.resends) == ("served", 1)
-    assert again.counters.ambiguous == 1
-    assert again.counters.calls == 1
-    await again.close("finished")
-
-
-async def test_an_opened_again_call_keeps_what_was_spent_on_it(place):
-    journal = place.create()
-    spent = call(key(), state="failed", error=ErrorInfo(kind="overloaded", message="no"))
-    await journal.intend(intent(key()))
-    await journal.settle(spent)
-    await journal.intend(intent(key(), started_at=20.0, label="again"))
-    before = journal.counters
-    assert (before.attempts, before.input_tokens, before.cost_usd) == (1, 10, spent.cost_usd)
-    place.crash(journal)
-    again = place.open()
-    (found,) = (await again.recall(["item"]))["item"].calls
-    assert found.state == "ambiguous"
-    assert found.attempts == spent.attempts
-    assert (found.usage, found.cost_usd) == (spent.usage, spent.cost_usd)
-    assert (found.value, found.error, found.ended_at) == (None, None, None)
-    assert (found.started_at, found.label) == (20.0, "again")
-    reader = place.reader()
-    assert reader.counters() == recount(reader.calls(), reader.items())
-    await again.close("finished")
-
-
-async def test_a_call_that_an_abort_left_ambiguous_counts_as_one(place):
-    journal = place.create()
-    await one_call(journal, key(), state="ambiguous", value=None)
-    assert journal.counters.ambiguous == 1
-    await journal.intend(intent(key()))
-    await journal.settle(call(key()))
-    (found,) = place.reader().calls()
-    assert (found.resends, journal.counters.ambiguous) == (1, 1)
-    await journal.close("finished")
-
-
-async def test_sessions_are_kept_apart(place):
-    journal = place.create()
-    await journal.checkpoint(limited_by={"rate": 1.5}, in_flight_s=3.0, limit_s=4.0)
-    await journal.checkpoint(limited_by={"rate": 2.5}, in_flight_s=5.0, limit_s=6.0)
-    await journal.finish_item(item())
-    place.crash(journal)
-    again = place.open()
-    await again.close("interrupted")
-    first, second = place.reader().sessions()
-    assert (first.number, first.closed, second.number, second.closed) == (1, False, 2, True)
-    assert (first.limited_by, first.in_flight_s, first.limit_s) == ({"rate": 2.5}, 5.0, 6.0)
-    assert first.started_at <= first.ended_at <= second.started_at <= second.ended_at
-    assert second.limited_by == {}
-    assert place.reader().run.status == "interrupted"
-
-
-async def test_event_numbers_go_on_in_the_next_session(place):
-    journal = place.create()
-    await journal.control("a", {})
-    await journal.close("interrupted")
-    again = place.open()
-    assert await again.control("b", {}) == 2
-    await again.close("finished")
-    assert [event.kind for event in place.reader().events()] == ["a", "b"]
-
-
-# callers
-
-
-async def test_a_cancelled_caller_gives_up_waiting_never_the_write(place):
-    journal = place.create()
-    waiting = [asyncio.ensure_future(one_call(journal, key(f"{number}"))) for number in range(20)]
-    await asyncio.sleep(0)
-    for task in waiting:
-        task.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)
-    await journal.control("after", {})
-    assert len(list(place.reader().calls())) == 20
-    await journal.close("finished")
-
-
-async def test_a_value_without_json_form_concerns_its_caller_alone(place):
-    journal = place.create()
-    results = await asyncio.gather(
-        journal.settle(call(key("good"))),
-        journal.settle(call(key("bad"), value=object())),
-        journal.finish_item(item("good")),
-        journal.finish_item(item("bad", value={1, 2})),
-        return_exceptions=True,
-    )
-    assert results[0] is None
-    assert results[2] == 1
-    assert isinstance(results[1], JournalError)
-    assert isinstance(results[3], JournalError)
-    assert [found.key.item_id for found in place.reader().calls()] == ["good"]
-    await journal.close("finished")
-
-
-async def test_closing_twice_is_closing_once_and_nothing_can_be_written_after(place):
-    journal = place.create()
-    await journal.close("finished")
-    await journal.close("failed")
-    with pytest.raises(StateError):
-        await journal.finish_item(item())
-    assert place.reader().run.status == "finished"
-
-
-async def test_closing_commits_what_is_queued(place):
-    journal = place.create()
-    writing = [asyncio.ensure_future(journal.control("n", {"n": n})) for n in range(50)]
-    await asyncio.sleep(0)
-    await journal.close("finished")
-    assert await asyncio.gather(*writing) == list(range(1, 51))
-    assert len(list(place.reader().events())) == 50
-
-
-async def test_a_reader_sees_a_growing_run(place):
-    journal = place.create()
-    reader = place.reader()
-    seen = []
-    for number in range(1200):
-        if number % 400 == 0:
-            seen.append(len(list(reader.items())))
-            events = reader.events()
-            next(events, None)
-        if number % 100 == 0:
-            await asyncio.gather(*[journal.finish_item(item(f"{number + n}")) for n in range(100)])
-    assert seen == [0, 400, 800]
-    assert len(list(reader.items())) == 1200
-    assert reader.counters().succeeded == 1200
-    reader.close()
-    await journal.close("finished")
-
-
-async def test_recall_of_500_items_leaves_unknown_ones_out(place):
-    journal = place.create()
-    await asyncio.gather(*[one_call(journal, key(f"{number}")) for number in range(300)])
-    recalled = await journal.recall([f"{number}" for number in range(500)])
-    assert recalled.keys() == {f"{number}" for number in range(300)}
-    assert all(len(known.calls) == 1 for known in recalled.values())
-    assert await journal.recall([]) == {}
-    await journal.close("finished")
-
-
-async def test_items_and_requests_are_found_on_both_sides_of_the_index(place, monkeypatch):
-    monkeypatch.setattr(committer, "_INDEX_AT_ONCE", 100)
-    journal = place.create()
-    for start in range(0, 250, 50):
-        names = [f"{number}" for number in range(start, start + 50)]
-        await asyncio.gather(
-            *[journal.intend(intent(key(name, name), request=name.encode())) for name in names]
-        )
-        await asyncio.gather(*[journal.finish_item(item(name)) for name in names])
-    everything = [f"{number}" for number in range(250)]
-    assert (await journal.recall(everything)).keys() == set(everything)
-    reader = place.reader()
-    for name in ("0", "99", "150", "249"):
-        found = await journal.item(name)
-        assert found is not None
-        assert found.item_id == name
-        assert reader.request(key(name, name).content_key) == name.encode()
-        assert len(list(reader.calls(item_id=name))) == 1
-    for name in ("3", "248"):
-        await journal.finish_item(item(name, state="failed"))
-        await journal.intend(intent(key(name, name), request=b"another"))
-        assert reader.request(key(name, name).content_key) == name.encode()
-    assert journal.counters.calls == 250
-    assert (journal.counters.succeeded, journal.counters.failed) == (248, 2)
-    reader.close()
     await journal.close("finished")

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.migration import own_code, service
 
-ROOT = Path(__file__).parent.parent.parent
-PAGE = (ROOT / "docs" / "migration.md").read_text(encoding="utf-8")
-
-
-def _load() -> Any:
-    path = ROOT / "benchmarks" / "migration.py"
-    spec = importlib.util.spec_from_file_location("fanwise_benchmark_migration", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-migration = _load()
-ROWS = [*migration.rows_of_gather(), *migration.rows_of_semaphore(), *migration.rows_of_p_limit()]
+PAGE = Path(__file__).parents[2].joinpath("docs", "migration.md").read_text(encoding="utf-8")
+ROWS = [*own_code.rows_of_gather(), *own_code.rows_of_semaphore(), *own_code.rows_of_p_limit()]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row.work}: {row.way}" for row in ROWS])
@@ -42,15 +26,15 @@ def test_a_row_of_the_benchmark_stands_on_the_page(row: Any) -> None:
 
 
 def test_fanwise_loses_no_answer_where_the_usual_way_does() -> None:
-    [_, _, bad, usual, slots] = migration.rows_of_gather()
+    [_, _, bad, usual, slots] = own_code.rows_of_gather()
     assert (bad.answers, usual.answers < 100, slots.answers) == (999, True, 1000)
-    [semaphore, paced] = migration.rows_of_semaphore()
+    [semaphore, paced] = own_code.rows_of_semaphore()
     assert semaphore.refused > 0
-    assert (paced.answers, paced.refused) == (migration.RATE, 0)
+    assert (paced.answers, paced.refused) == (service.RATE, 0)
 
 
 def test_a_failure_ends_the_others_before_they_are_paid_for() -> None:
-    [usual, parallel, settled] = migration.rows_of_p_limit()
+    [usual, parallel, settled] = own_code.rows_of_p_limit()
     assert usual.sent == 200
     assert parallel.sent < 25
     assert settled.answers == 199

@@ -198,3 +198,9 @@ def item(item_id: str = "item", **fields: Any) -> ItemRecord:
         "ended_at": 13.0,
     }
     return ItemRecord(item_id=item_id, **(defaults | fields))
+
+
+async def one_call(journal: Journal, call_key: CallKey, **fields: Any) -> None:
+    """A call that was begun and settled."""
+    await journal.intend(intent(call_key))
+    await journal.settle(call(call_key, **fields))

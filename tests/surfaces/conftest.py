@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 import fanwise as fw
@@ -40,6 +41,14 @@ def start_fanwise(tmp_path):
             if pipe is not None:
                 pipe.close()
         process.wait()
+
+
+@pytest.fixture
+async def session():
+    """A client of HTTP that is not ours, as many requests at once as one likes."""
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield session
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -13,58 +13,9 @@ from fanwise.engine.modes import succession
 from fanwise.engine.modes.report import ModeReport
 from fanwise.errors import ConfigError
 from fanwise.testing.virtual import run_virtual
+from support.modes import Work, mapped
 
 ENV: dict[str, str] = {}
-
-
-class Work:
-    """A function and its pack; fails where it is told to, and knows what was called."""
-
-    def __init__(
-        self,
-        *,
-        alone: Callable[[Any], bool] = lambda item: True,
-        packed: bool = True,
-        one_s: float = 1.0,
-        pack_s: float = 2.0,
-    ) -> None:
-        self.alone = alone
-        self.packed = packed
-        self.one_s = one_s
-        self.pack_s = pack_s
-        self.singles: list[Any] = []
-        self.packs: list[list[Any]] = []
-        self.at_once = self.peak = 0
-
-    async def one(self, item: Any) -> Any:
-        self.singles.append(item)
-        self.at_once += 1
-        self.peak = max(self.peak, self.at_once)
-        await asyncio.sleep(self.one_s)
-        self.at_once -= 1
-        if not self.alone(item):
-            raise ValueError(f"{item} does not go alone")
-        return item
-
-    async def many(self, items: Mapping[str, Any]) -> Mapping[str, Any]:
-        self.packs.append(list(items.values()))
-        await asyncio.sleep(self.pack_s)
-        if not self.packed:
-            raise ValueError("no pack goes")
-        return items
-
-
-def mapped(work: Work, source: Any, **options: Any) -> tuple[ModeReport, list[Any]]:
-    async def main() -> tuple[ModeReport, list[Any]]:
-        the_map = fw.map(work.one, source, **options)
-        outcomes = list(await the_map.collect())
-        report = the_map.mode_report()
-        assert report is not None
-        assert the_map.processing_mode_used == report.processing_mode_used
-        assert the_map.fallback_reason == report.fallback_reason
-        return report, outcomes
-
-    return run_virtual(main())
 
 
 @pytest.mark.parametrize(
@@ -341,64 +292,3 @@ def test_without_its_trigger_no_scenario_falls_back(
     report = scenario(monkeypatch)
     assert report.fallback_reason == ""
     assert report.reruns == 0
-
-
-# order
-
-
-def test_the_smallest_key_of_the_window_goes_first() -> None:
-    work = Work()
-    mapped(work, [5, 3, 9, 1, 7], mode="sequential", key=lambda n: n)
-    assert work.singles == [1, 3, 5, 7, 9]
-    narrow = Work()
-    mapped(narrow, [5, 3, 9, 1, 7], mode="sequential", key=lambda n: n, window=2)
-    assert narrow.singles == [3, 1, 5, 7, 9]
-
-
-def test_a_key_changes_the_order_of_work_and_not_that_of_outcomes() -> None:
-    work = Work()
-
-    async def main() -> None:
-        the_map = fw.map(
-            work.one,
-            ["ccc", "a", "bb"],
-            key=len,
-            ordered=True,
-            limits=fw.Limits(concurrency=1),
-        )
-        assert [outcome.value for outcome in await the_map.collect()] == ["ccc", "a", "bb"]
-
-    run_virtual(main())
-    assert work.singles == ["a", "bb", "ccc"]
-
-
-def test_a_source_without_an_end_is_ordered_within_its_window() -> None:
-    async def endless() -> AsyncIterator[int]:
-        n = 0
-        while True:
-            yield -n
-            n += 1
-
-    work = Work()
-
-    async def main() -> None:
-        options: dict[str, Any] = {"mode": "sequential", "key": lambda n: n, "window": 10}
-        async with fw.map(work.one, endless(), **options) as outcomes:
-            async for _ in outcomes:
-                if len(work.singles) > 5:
-                    break
-
-    run_virtual(main())
-    assert work.singles[:3] == [-10, -11, -12]
-
-
-def test_easiest_first_goes_by_past_success() -> None:
-    key = fw.types.easiest_first({"hard": 0.1, "easy": 0.9})
-    items = [{"id": "hard"}, {"id": "new"}, {"id": "easy"}, "no id"]
-    assert [key(item) for item in items] == [-0.1, -0.5, -0.9, -0.5]
-
-
-def test_a_window_of_nothing_is_refused() -> None:
-    work: Callable[[Any], Awaitable[Any]] = Work().one
-    with pytest.raises(ConfigError, match="window of 0"):
-        fw.map(work, [], window=0)
