@@ -106,24 +106,19 @@ def rehearse(items: Sequence[Chain], setting: Setting) -> Rehearsed:
     return EventLoop().run(carry_out())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Stand:
     """Stands where the engine has an endpoint: its names are all that is asked of it."""
 
-    def __init__(self, known: Knowledge) -> None:
-        self._name = known.model
-        self._provider, _, self._origin = known.pool.partition(" ")
+    name: str
+    provider: str
+    origin: str
 
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def provider(self) -> str:
-        return self._provider
-
-    @property
-    def origin(self) -> str:
-        return self._origin
+    @classmethod
+    def of(cls, known: Knowledge) -> _Stand:
+        """The stand of a model, named as its quota pool is."""
+        provider, _, origin = known.pool.partition(" ")
+        return cls(name=known.model, provider=provider, origin=origin)
 
     async def send(
         self, request: Request, *, timeouts: Timeouts, on_token: OnToken | None = None
@@ -151,7 +146,7 @@ class _Rehearsal:
         self._desk = Desk(setting.machine)
         self._providers: dict[str, VirtualProvider] = {}
         self._pools = Pools(
-            lambda model: _Stand(setting.known[model]), limits=setting.limits, clock=LoopClock()
+            lambda model: _Stand.of(setting.known[model]), limits=setting.limits, clock=LoopClock()
         )
         self.found = Rehearsed()
         self._count = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypedDict, TypeVar, Unpack, cast, overload
 
 from fanwise.engine.runner import check_seconds
 from fanwise.engine.together.gathering import (
@@ -28,31 +28,29 @@ T = TypeVar("T")
 _NAMED = 5  # operations that a message lists
 
 
+class Options(TypedDict, total=False):
+    """What :func:`parallel` and :func:`settle` take besides operations."""
+
+    timeout_s: float
+    total_s: float
+    limits: Limits | None
+    retry: Retry | None
+    stagger_s: float
+    tracker: Tracker | None
+    chance: random.Random | None
+
+
 @overload
 async def parallel(
     operations: Mapping[str, Callable[[], Awaitable[T]]],
-    *,
-    timeout_s: float = ...,
-    total_s: float = ...,
-    limits: Limits | None = ...,
-    retry: Retry | None = ...,
-    stagger_s: float = ...,
-    tracker: Tracker | None = ...,
-    chance: random.Random | None = ...,
+    **options: Unpack[Options],
 ) -> dict[str, T]: ...
 
 
 @overload
 async def parallel(
     operations: tuple[Callable[[], Awaitable[A]], Callable[[], Awaitable[B]]],
-    *,
-    timeout_s: float = ...,
-    total_s: float = ...,
-    limits: Limits | None = ...,
-    retry: Retry | None = ...,
-    stagger_s: float = ...,
-    tracker: Tracker | None = ...,
-    chance: random.Random | None = ...,
+    **options: Unpack[Options],
 ) -> tuple[A, B]: ...
 
 
@@ -61,42 +59,21 @@ async def parallel(
     operations: tuple[
         Callable[[], Awaitable[A]], Callable[[], Awaitable[B]], Callable[[], Awaitable[C]]
     ],
-    *,
-    timeout_s: float = ...,
-    total_s: float = ...,
-    limits: Limits | None = ...,
-    retry: Retry | None = ...,
-    stagger_s: float = ...,
-    tracker: Tracker | None = ...,
-    chance: random.Random | None = ...,
+    **options: Unpack[Options],
 ) -> tuple[A, B, C]: ...
 
 
 @overload
 async def parallel(
     operations: tuple[Callable[[], Awaitable[T]], ...],
-    *,
-    timeout_s: float = ...,
-    total_s: float = ...,
-    limits: Limits | None = ...,
-    retry: Retry | None = ...,
-    stagger_s: float = ...,
-    tracker: Tracker | None = ...,
-    chance: random.Random | None = ...,
+    **options: Unpack[Options],
 ) -> tuple[T, ...]: ...
 
 
 @overload
 async def parallel(
     operations: Sequence[Callable[[], Awaitable[T]]],
-    *,
-    timeout_s: float = ...,
-    total_s: float = ...,
-    limits: Limits | None = ...,
-    retry: Retry | None = ...,
-    stagger_s: float = ...,
-    tracker: Tracker | None = ...,
-    chance: random.Random | None = ...,
+    **options: Unpack[Options],
 ) -> list[T]: ...
 
 
@@ -172,42 +149,21 @@ async def parallel(
 @overload
 async def settle(
     operations: Mapping[str, Callable[[], Awaitable[Any]]],
-    *,
-    timeout_s: float = ...,
-    total_s: float = ...,
-    limits: Limits | None = ...,
-    retry: Retry | None = ...,
-    stagger_s: float = ...,
-    tracker: Tracker | None = ...,
-    chance: random.Random | None = ...,
+    **options: Unpack[Options],
 ) -> dict[str, Outcome]: ...
 
 
 @overload
 async def settle(
     operations: tuple[Callable[[], Awaitable[Any]], ...],
-    *,
-    timeout_s: float = ...,
-    total_s: float = ...,
-    limits: Limits | None = ...,
-    retry: Retry | None = ...,
-    stagger_s: float = ...,
-    tracker: Tracker | None = ...,
-    chance: random.Random | None = ...,
+    **options: Unpack[Options],
 ) -> tuple[Outcome, ...]: ...
 
 
 @overload
 async def settle(
     operations: Sequence[Callable[[], Awaitable[Any]]],
-    *,
-    timeout_s: float = ...,
-    total_s: float = ...,
-    limits: Limits | None = ...,
-    retry: Retry | None = ...,
-    stagger_s: float = ...,
-    tracker: Tracker | None = ...,
-    chance: random.Random | None = ...,
+    **options: Unpack[Options],
 ) -> list[Outcome]: ...
 
 
