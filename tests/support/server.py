@@ -21,13 +21,13 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from support.answers import chat, embeddings, prompt_of, streamed
+from support.hints import hint_of
 
 TRANSIENT = (
     *("500", "502", "stall", "body_stall", "crawl", "reset", "short_body"),
@@ -37,7 +37,6 @@ REFUSALS = ("429", "503", "529")
 CONTENT = ("wrong_schema", "cut_content")
 SLOW = ("drip",)
 FAULTS = (*TRANSIENT, *REFUSALS, *CONTENT, *SLOW)
-FORMS = ("seconds", "fraction", "ms", "date", "absent", "zero", "negative")
 
 LOOK_AGAIN = threading.Event()  # never set: what is waited for happens in another process
 
@@ -53,7 +52,7 @@ class Behaviour:
         share: Probability that a request meets a fault.
         faults: The faults that may happen, each as likely as the others; ``400`` is one too.
         faulty: Only so many requests from the first on may meet a fault; ``None`` for all.
-        forms: How a refusal says when to come back, in turn; see ``FORMS`` and ``huge``.
+        forms: How a refusal says when to come back, in turn; see :mod:`support.hints`.
         key: The API key that is wanted; empty for none.
         hold_from: Requests from this one on wait until ``GET /release``; ``None`` for none.
         port: Where to listen; 0 takes a free one.
@@ -170,18 +169,10 @@ class Provider:
         """A refusal that says when to come back, in the form whose turn it is."""
         form = self.behaviour.forms[self.refusals % len(self.behaviour.forms)]
         self.refusals += 1
-        headers = _retry_after(form, wait_s)
-        now = time.time()
-        if form in {"seconds", "fraction", "zero"}:
-            line["not_before_wall"] = now + float(headers["Retry-After"])
-        elif form == "ms":
-            line["not_before_wall"] = now + float(headers["Retry-After-Ms"]) / 1000
-        elif form == "date":
-            line["not_before_wall"] = float(math.ceil(now + wait_s))
-            headers["Retry-After"] = formatdate(line["not_before_wall"], usegmt=True)
-        line["form"] = form
+        hint = hint_of(form, wait_s, now=time.time())
+        line["not_before_wall"], line["form"] = hint.not_before_wall, form
         what = "rate_limit_exceeded" if status == 429 else "overloaded"
-        return _error(status, "come back later", what, headers)
+        return _error(status, hint.message, what, headers=hint.headers, details=hint.details)
 
     async def _go_wrong(self, fault: str, request: Any, line: dict[str, Any], whole: Any) -> Any:
         if fault in REFUSALS:
@@ -231,19 +222,6 @@ class Provider:
         return response
 
 
-def _retry_after(form: str, wait_s: float) -> dict[str, str]:
-    return {
-        "seconds": {"Retry-After": str(math.ceil(wait_s))},
-        "fraction": {"Retry-After": f"{wait_s:.3f}"},
-        "ms": {"Retry-After-Ms": str(math.ceil(wait_s * 1000))},
-        "date": {},
-        "absent": {},
-        "zero": {"Retry-After": "0"},
-        "negative": {"Retry-After": "-1"},
-        "huge": {"Retry-After": "1000000000"},
-    }[form]
-
-
 def _bad_content(fault: str, whole: dict[str, Any]) -> dict[str, Any]:
     """The same answer with content that does not fit, or that ends in the middle of a word."""
     choice = whole["choices"][0]
@@ -271,8 +249,16 @@ def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = Non
     return web.json_response(value, status=status, headers=headers)
 
 
-def _error(status: int, message: str, code: str, headers: Mapping[str, str] | None = None) -> Any:
-    return _json({"error": {"message": message, "type": code, "code": code}}, status, headers)
+def _error(
+    status: int,
+    message: str,
+    code: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Any:
+    error = {"message": message, "type": code, "code": code, **(details or {})}
+    return _json({"error": error}, status, headers)
 
 
 def _text(text: str, *, status: int, kind: str = "text/html") -> Any:

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from support.answers import SCHEMA, text_of, value_of
+from support.hints import FORMS
 from support.program import environment, read_lines, run, write_lines
-from support.server import CONTENT, FAULTS, FORMS, REFUSALS, TRANSIENT, Server, serving
+from support.server import CONTENT, FAULTS, REFUSALS, TRANSIENT, Server, serving
 
 ATTEMPTS = 3
 CONTENT_ATTEMPTS = 2
@@ -62,7 +63,7 @@ def test_a_known_limit_is_kept_with_hardly_a_refusal(tmp_path):
     assert summary["limited_by"][0]["cause"] == "rate"
 
 
-@pytest.mark.parametrize("form", ["seconds", "fraction", "ms", "date"])
+@pytest.mark.parametrize("form", ["seconds", "fraction", "ms", "date", "sentence"])
 def test_an_unknown_limit_is_found_out_and_no_wait_it_names_is_undercut(tmp_path, form):
     write_lines(tmp_path / "in.jsonl", rows(30))
     with serving(rate=30, burst=8, forms=[form]) as server:
