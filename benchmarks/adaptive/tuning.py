@@ -243,6 +243,28 @@ SCENARIOS = (
         duration_s=600,
     ),
     Scenario(
+        name="700 RPM, requests of very different sizes",
+        provider=ProviderSpec(
+            allowances=(Allowance(dimension="requests", per_minute=700, burst_s=2),),
+            speed=Speed(first_token_s=1.0, sigma=0.5),
+        ),
+        load=Load(input_tokens=600, output_tokens=150, sigma=0.8, heavy_share=0.01),
+        duration_s=600,
+    ),
+    Scenario(
+        name="400 RPM and 270 000 TPM, close to each other",
+        provider=ProviderSpec(
+            allowances=(
+                Allowance(dimension="requests", per_minute=400, burst_s=10),
+                Allowance(dimension="tokens", per_minute=270_000, burst_s=10),
+            ),
+            speed=Speed(first_token_s=1.0, sigma=0.5),
+            advice="integer",
+        ),
+        load=Load(input_tokens=500, output_tokens=150, sigma=0.7),
+        duration_s=600,
+    ),
+    Scenario(
         name="below its limit: 5 a second come, 10 are allowed",
         provider=ProviderSpec(
             allowances=(Allowance(dimension="requests", per_minute=600, burst_s=1),),

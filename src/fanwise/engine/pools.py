@@ -262,6 +262,8 @@ class Pools:
             if seen.refused:
                 at_once = seen.concurrency if math.isfinite(seen.concurrency) else None
                 said |= {"rpm": seen.learned_rpm, "concurrency": at_once}
+                if seen.learned_tpm is not None:
+                    said["tpm"] = seen.learned_tpm
             found[pool.name] = said
         return found
 

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from fanwise.limits.adaptive import concurrency, rate
+from fanwise.limits.adaptive import concurrency
 from fanwise.limits.adaptive.concurrency import BINDING, Window
 from fanwise.limits.adaptive.plateau import Round, comparable, stalled
-from fanwise.limits.adaptive.rate import Evidence, Rate
 from fanwise.limits.machine import at_once
-from fanwise.limits.permit import Meter
-from fanwise.limits.quota import Quota
+from fanwise.limits.pace import Pace
 
 if TYPE_CHECKING:
+    from fanwise.limits.adaptive.rate import Evidence
     from fanwise.limits.machine import Load
-    from fanwise.limits.permit import Permit
+    from fanwise.limits.permit import Meter, Permit
     from fanwise.limits.settings import Range
     from fanwise.records import Usage
 
-_LOOK_S: Final = 0.1
-_REQUESTS_A_LOOK: Final = 8.0
-_RATE_BOUND: Final = 0.8  # share of what a rate would have let through from which it is what binds
-_BURST_S: Final = 0.05
-_RECENT_S: Final = 15.0
-_RECENT_REQUESTS: Final = 30.0
 _SMOOTHING: Final = 0.05
 _STALLS: Final = 2  # rounds in a row in which more at once brought nothing
 _PLAIN: Final = 2.0  # so many times as much in flight: then one round says it
@@ -46,34 +38,25 @@ class Learner:
     """
 
     __slots__ = (
-        "_anchor",
         "_answered",
         "_answered_at",
         "_base",
         "_cap",
-        "_closed_s",
         "_full",
         "_growing",
         "_latency_s",
-        "_looked",
-        "_recent",
-        "_refused_since",
         "_round",
         "_round_from",
-        "_spans",
         "_stalls",
-        "_started_at",
         "look_at",
-        "meter",
         "most",
-        "rate",
+        "pace",
         "window",
     )
 
     def __init__(self, bounds: Range) -> None:
-        self.rate = Rate()
+        self.pace = Pace()
         self._cap = math.inf
-        self.meter: Meter | None = None
         self._answered = 0
         self._full = 0
         self._round = Round()
@@ -82,13 +65,6 @@ class Learner:
         self._stalls = 0
         self._latency_s = 0.0
         self._answered_at = -math.inf
-        self._started_at = math.inf
-        self._anchor: tuple[int, float] | None = None  # the last refused send: number, instant
-        self._refused_since = 0
-        self._closed_s = 0.0
-        self._looked = (0.0, 0)
-        self._spans: deque[Evidence] = deque(maxlen=16)  # from refusal to refusal
-        self._recent: deque[tuple[float, int]] = deque(maxlen=256)
         self.look_at = -math.inf
         self._set_window(Window(limit=bounds.start, bounds=bounds))
 
@@ -101,14 +77,9 @@ class Learner:
         """The instant at which time alone may raise the concurrency."""
         return self.window.until
 
-    @property
-    def rpm(self) -> float | None:
-        """The learned requests a minute; ``None`` before any refusal for the rate."""
-        return None if self.meter is None else self.meter.quota.per_minute
-
     def began(self, now: float) -> None:
         """The first request of all is sent."""
-        self._started_at = now
+        self.pace.began(now)
         self._set_window(concurrency.begun(self.window, now=now))
 
     # what is heard of requests
@@ -175,7 +146,7 @@ class Learner:
 
     def _paced(self, permit: Permit) -> bool:
         """Whether a rate was what held requests back, not their number."""
-        return self.meter is not None and permit.in_flight < BINDING * self.most
+        return self.pace.meter is not None and permit.in_flight < BINDING * self.most
 
     def over_capacity(self, permit: Permit, *, now: float, opens_at: float) -> Meter | None:
         """The first refusal of an epoch, and it was for want of capacity, or gave no reason.
@@ -187,12 +158,12 @@ class Learner:
         Returns:
             The meter that paces requests from now on; ``None`` where it was no rate.
         """
-        seen = self._seen(permit)
+        seen = self.pace.seen(permit)
         window = self.window
         again = self._full >= _TAKEN_AGAIN and window.limit <= _SMALL and seen.enough
         if again or self._paced(permit):
             return self._refused_rate(permit, seen, now=now, opens_at=opens_at)
-        self._turn(permit, seen, now=now, opens_at=opens_at)
+        self.pace.turn(permit, seen, now=now, opens_at=opens_at)
         self._set_window(
             concurrency.refused(
                 window,
@@ -216,74 +187,13 @@ class Learner:
         Returns:
             The meter that paces requests from now on.
         """
-        return self._refused_rate(permit, self._seen(permit), now=now, opens_at=opens_at)
-
-    def _seen(self, permit: Permit) -> Evidence:
-        since = self._anchor or (0, self._started_at)
-        return Evidence(
-            admitted=max(0, permit.number - since[0] - 1 - self._refused_since),
-            span_s=permit.granted_at - since[1],
-            closed_s=self._closed_s,
-            recent_per_s=self._recent_per_s(permit),
-            anchored=self._anchor is not None,
-        )
+        return self._refused_rate(permit, self.pace.seen(permit), now=now, opens_at=opens_at)
 
     def _refused_rate(
         self, permit: Permit, seen: Evidence, *, now: float, opens_at: float
     ) -> Meter:
-        evidence = seen if seen.enough or not seen.anchored else self._pooled(seen)
-        before = self.rate
-        if before.per_s == math.inf and seen.anchored:
-            before = rate.at(seen.admitted / seen.span_s)
-        meter = self._set_rate(rate.refused(before, evidence), now=now)
-        meter.arrival = max(meter.arrival, max(now, opens_at) + _BURST_S)
-        self._turn(permit, seen, now=now, opens_at=opens_at)
-        self._recent.clear()
         self._full = 0
-        return meter
-
-    def _turn(self, permit: Permit, seen: Evidence, *, now: float, opens_at: float) -> None:
-        """From this refusal on, what is admitted is counted anew."""
-        if seen.anchored:
-            self._spans.append(seen)
-        self._anchor = (permit.number, permit.granted_at)
-        self._refused_since = 0
-        self._closed_s = max(0.0, opens_at - now)
-
-    def refused_late(self, permit: Permit, *, for_rate: bool) -> None:
-        """A further refusal of an epoch that is over: of the same mistake."""
-        anchor = self._anchor
-        if anchor is None or permit.number <= anchor[0]:
-            return
-        if for_rate:
-            self._anchor = (permit.number, permit.granted_at)
-            self._refused_since = 0
-        else:
-            self._refused_since += 1
-
-    def _pooled(self, seen: Evidence) -> Evidence:
-        """What was seen since the last refusal, and before the one before it, as far as need be.
-
-        The bucket was empty at each of them, so that what lies between any two is a measurement.
-        """
-        for one in reversed(self._spans):
-            seen = Evidence(
-                admitted=seen.admitted + one.admitted,
-                span_s=seen.span_s + one.span_s,
-                closed_s=seen.closed_s + one.closed_s,
-                refusals=seen.refusals + 1,
-                uneven=seen.uneven or one.rose,
-            )
-            if seen.enough:
-                break
-        return seen
-
-    def out(self, permit: Permit, *, now: float, opens_at: float) -> None:
-        """A refusal in an outage. About the limits it proves nothing, and they stay as they are."""
-        if self._anchor is not None:
-            self._anchor = (permit.number, permit.granted_at)
-            self._refused_since = 0
-            self._closed_s = max(0.0, opens_at - now)
+        return self.pace.refused(permit, seen, now=now, opens_at=opens_at)
 
     # what time brings
 
@@ -292,29 +202,7 @@ class Learner:
         window = concurrency.waited(self.window, now=now, any_answer=self._answered > 0)
         if window is not self.window:
             self._set_window(window)
-        before, granted_before = self._looked
-        elapsed_s = now - before
-        self._looked = (now, granted)
-        self._recent.append((now, granted))
-        per_s = self.rate.per_s
-        if per_s == math.inf:
-            self.look_at = now + _LOOK_S
-            return
-        self.look_at = now + max(_LOOK_S, _REQUESTS_A_LOOK / per_s)
-        if granted - granted_before >= _RATE_BOUND * per_s * elapsed_s:
-            self._set_rate(rate.grown(self.rate, elapsed_s=elapsed_s), now=now)
-
-    def _recent_per_s(self, permit: Permit) -> float:
-        """Requests a second sent shortly before this one."""
-        if not self._recent:
-            return 0.0
-        per_s = self.rate.per_s
-        most_s = min(_RECENT_S, max(1.5, _RECENT_REQUESTS / per_s)) if per_s < math.inf else 2.0
-        for at, granted in self._recent:
-            span_s = permit.granted_at - at
-            if span_s <= most_s:
-                return (permit.number - granted) / span_s if span_s >= 1.0 else 0.0
-        return 0.0
+        self.look_at = self.pace.look(now, granted=granted)
 
     def _set_window(self, window: Window) -> None:
         self.window = window
@@ -339,12 +227,3 @@ class Learner:
     def _set_most(self) -> None:
         most = min(self.window.limit, self._cap)
         self.most = most if most == math.inf else float(int(most))
-
-    def _set_rate(self, learned: Rate, *, now: float) -> Meter:
-        self.rate = learned
-        quota = Quota(dimension="requests", per_minute=learned.per_s * 60.0, burst_s=_BURST_S)
-        if self.meter is None:
-            self.meter = Meter(quota)
-        else:
-            self.meter.change(quota, now)
-        return self.meter

@@ -56,8 +56,7 @@ class Limiter:
         self._gate = Gate()
         self._paused = False
         self._in_flight = 0
-        self._sent_in_epoch = 0
-        self._epoch_began = 0.0
+        self._sent_in_epoch, self._epoch_began = 0, 0.0
         self._queue = Line()
         self._closed: Exception | None = None
         self._alarm = Alarm(self._ring)
@@ -65,8 +64,7 @@ class Limiter:
         self._causes = CauseAccount()
         self._granted = 0
         self._refused = 0
-        self._queued_s = 0.0
-        self._peak = 0
+        self._queued_s, self._peak = 0.0, 0
 
     # what is asked of it
 
@@ -113,7 +111,7 @@ class Limiter:
     @property
     def counts_tokens(self) -> bool:
         """Whether any quota of tokens holds, stated by the user or by the provider."""
-        return self._meters.counts_tokens
+        return self._meters.counts_tokens or self._learner.pace.scale is not None
 
     @property
     def in_flight(self) -> int:
@@ -158,7 +156,8 @@ class Limiter:
             peak_in_flight=self._peak,
             held_s=self._causes.by_cause(self._clock.monotonic()),
             concurrency=self._learner.most,
-            learned_rpm=self._learner.rpm,
+            learned_rpm=self._learner.pace.per_minute,
+            learned_tpm=self._learner.pace.tokens_per_minute,
             stated_rpm=self._meters.stated_rpm,
             told=self._meters.told,
             epoch=self._gate.epoch,
@@ -281,16 +280,16 @@ class Limiter:
         for meter in self._meters.all:
             meter.take(cost, now)
         self._granted += 1
+        if (scale := self._learner.pace.scale) is not None:
+            scale.sent(self._granted, cost)
         if not self._sent_in_epoch:
             self._epoch_began = now
             if self._granted == 1:
                 self._learner.began(now)
         self._sent_in_epoch += 1
         self._queued_s += queued_s
-        meters, epoch = self._meters.all, self._gate.epoch
-        return Permit(
-            self._settle, cost, meters, epoch, self._granted, in_flight, now, queued_s, cause
-        )
+        meters, epoch, number = self._meters.all, self._gate.epoch, self._granted
+        return Permit(self._settle, cost, meters, epoch, number, in_flight, now, queued_s, cause)
 
     def _advance(self, now: float) -> None:
         """Grants whatever can be granted, and sets the timer for what time alone will allow."""
@@ -325,8 +324,10 @@ class Limiter:
             meter.put_right(permit.cost, usage if sent else None, now)
         if stated:
             self._meters.hear(stated, now=now)
-        kind = verdict.kind
-        learner = self._learner
+        kind, learner = verdict.kind, self._learner
+        if learner.pace.scale is not None:
+            refused = kind in {"rate", "capacity"}
+            learner.pace.came(permit, usage, sent=sent, refused=refused)
         if kind == "served":
             if self._gate.strikes:
                 self._gate = self._gate.served(epoch=permit.epoch)
@@ -358,12 +359,12 @@ class Limiter:
             taken=learner.took(permit, for_rate=for_rate, since=self._epoch_began, now=now),
         )
         if self._gate is before:
-            learner.refused_late(permit, for_rate=for_rate)
+            learner.pace.refused_late(permit, for_rate=for_rate)
             return
         self._sent_in_epoch = 0
         opens_at = self._gate.closed_until
         if self._gate.outage:
-            learner.out(permit, now=now, opens_at=opens_at)
+            learner.pace.out(permit, now=now, opens_at=opens_at)
             return
         over = learner.over_rate if for_rate else learner.over_capacity
         meter = over(permit, now=now, opens_at=opens_at)

@@ -22,6 +22,8 @@ class LimiterStatistics:
         held_s: Seconds during which somebody waited, by what held the first of them back.
         concurrency: Requests in flight that are allowed now; ``math.inf`` for no limit.
         learned_rpm: The requests a minute that were learned from refusals; ``None`` before any.
+            Where tokens are counted: so many of mean size.
+        learned_tpm: The tokens a minute that were learned; ``None`` where requests are counted.
         stated_rpm: The requests a minute that the user or the provider stated, the lower of both;
             ``None`` where neither did.
         told: Units a minute that the provider's answers state, by dimension.
@@ -38,6 +40,7 @@ class LimiterStatistics:
     held_s: Mapping[Cause, float]
     concurrency: float
     learned_rpm: float | None
+    learned_tpm: float | None
     stated_rpm: float | None
     told: Mapping[Dimension, float]
     epoch: int
@@ -48,5 +51,7 @@ def occupancy(seen: LimiterStatistics) -> str:
     """A limiter's state in a line: ``16 of 16 in flight, 3 waiting for concurrency``."""
     cause = f" for {seen.binding}" if seen.waiting and seen.binding is not None else ""
     learned = "" if seen.learned_rpm is None else f", paced at {seen.learned_rpm:.4g} a minute"
+    if seen.learned_tpm is not None:
+        learned = f", paced at {seen.learned_tpm:,.0f} tokens a minute"
     held = f"{seen.in_flight} of {seen.concurrency:g} in flight"
     return f"{held}, {seen.waiting} waiting{cause}{learned}"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fanwise.clock import LoopClock
-from fanwise.limits import learning
+from fanwise.limits import pace
 from fanwise.limits.limiter import Limiter
 from fanwise.limits.settings import Limits
 from fanwise.records import Cost, StatedLimit, Usage, Verdict
@@ -78,7 +78,7 @@ def test_a_rate_that_does_not_bind_does_not_grow(monkeypatch):
         return limit.statistics().learned_rpm / before
 
     assert run_virtual(grown()) < 1.2
-    monkeypatch.setattr(learning, "_RATE_BOUND", 0.0)
+    monkeypatch.setattr(pace, "_RATE_BOUND", 0.0)
     assert run_virtual(grown()) > 5
 
 

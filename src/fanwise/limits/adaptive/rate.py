@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 
 _ENOUGH = 20  # admitted requests that make a measurement
 _AGREE = 1.25  # upper by lower bound from which a measurement counts as exact
+_HOLDS_S = 1.0  # a bucket of less is rare
 _CUT = 0.9
 _CLOSE = 1.02
+_NEAR = 1.05
 _FLOOR = 0.75
 _FIRST_SPAN_S = 0.25
 _FIRST_CUT = 0.7  # what came before the first refusal was a burst in part
@@ -33,7 +35,8 @@ class Evidence:
     """What was seen from one refusal to a later one.
 
     Args:
-        admitted: Requests sent in between and not refused.
+        admitted: Requests sent in between and not refused; where tokens are counted, what they
+            weighed, the mean request weighing 1.
         span_s: Seconds from one refused send to the other; from the first send of all to the first
             refusal where there was none before.
         closed_s: Seconds of these in which the gate was closed.
@@ -41,23 +44,30 @@ class Evidence:
         recent_per_s: Requests a second admitted lately; 0 where that is unknown.
         anchored: Whether the span began with a refusal too.
         uneven: Whether a part of it rose (see :attr:`rose`).
+        weight: What the refused one weighs.
+        spare: What the bucket must have held at some instant, if its average is the rate.
+        held: What it was once seen to hold.
     """
 
-    admitted: int
+    admitted: float
     span_s: float
     closed_s: float = 0.0
     refusals: int = 1
     recent_per_s: float = 0.0
     anchored: bool = True
     uneven: bool = False
+    weight: float = 1.0
+    spare: float = 0.0
+    held: float = 0.0
 
     @property
     def rose(self) -> bool:
-        """Whether far more was taken at its end than on average.
+        """Whether so much more was taken at its end than before that a bucket may have run over.
 
-        Then a bucket ran over before, or a large one was used up: the average is but a lower bound.
+        Then the average is but a lower bound.
         """
-        return self.uneven or self.recent_per_s * self.span_s > self.admitted * _AGREE
+        low = self.admitted / max(self.span_s, 1e-3)
+        return self.uneven or self.spare > max(self.held, low * _HOLDS_S)
 
     @property
     def enough(self) -> bool:
@@ -88,6 +98,11 @@ class Rate:
     margin: float = 0.03
 
 
+def found(per_s: float) -> Rate:
+    """A rate that was reached, but may be exceeded: it doubles until the next refusal."""
+    return _at(Rate(), per_s, sure=False)
+
+
 def at(per_s: float) -> Rate:
     """A rate that requests were sent at, before any rate was learned."""
     return Rate(per_s=max(per_s, _SLOWEST_PER_S), peak_per_s=per_s)
@@ -103,7 +118,7 @@ def refused(rate: Rate, evidence: Evidence) -> Rate:
     span_s = max(seen.span_s, 1e-3)
     if not seen.anchored or rate.per_s == math.inf:
         return _at(rate, _FIRST_CUT * (seen.admitted + 1) / max(span_s, _FIRST_SPAN_S), sure=False)
-    high = (seen.admitted + 1) / max(span_s - seen.closed_s, 1e-3)
+    high = (seen.admitted + seen.weight) / max(span_s - seen.closed_s, 1e-3)
     low = seen.admitted / span_s
     cut = rate.per_s * _CUT
     if seen.enough and high <= low * _AGREE:
@@ -124,7 +139,8 @@ def _measured(rate: Rate, seen: Evidence, *, low: float) -> Rate:
     lately = cut if seen.uneven else min(seen.recent_per_s, rate.per_s)
     if seen.rose:
         return _at(rate, math.sqrt(low * max(low, lately)), sure=False)
-    return _at(replace(rate, margin=_margin(rate, seen)), max(low, lately), sure=True)
+    near = min(max(low, lately), low * _NEAR)
+    return _at(replace(rate, margin=_margin(rate, seen)), near, sure=True)
 
 
 def _at(rate: Rate, measured: float, *, sure: bool, per_s: float | None = None) -> Rate:

@@ -52,13 +52,22 @@ def test_refusals_in_a_row_take_it_below_what_was_measured():
     assert rate.peak_per_s == 100  # it comes back to what was measured by itself
 
 
-def test_a_span_that_rose_at_its_end_is_but_a_lower_bound():
+def test_a_span_in_which_the_bucket_may_have_run_over_is_but_a_lower_bound():
     rate = refused(
         Rate(per_s=100, peak_per_s=50, measured=True),
-        Evidence(admitted=500, span_s=10, recent_per_s=100),
+        Evidence(admitted=500, span_s=10, recent_per_s=100, spare=80),
     )
     assert 60 < rate.per_s < 80
     assert not rate.sure
+
+
+def test_a_span_is_a_measurement_where_the_bucket_was_seen_to_hold_what_was_spared():
+    rate = refused(
+        Rate(per_s=100, peak_per_s=50, measured=True),
+        Evidence(admitted=500, span_s=10, recent_per_s=100, spare=80, held=100),
+    )
+    assert rate.sure
+    assert 48 < rate.per_s < 53
 
 
 def test_growth_is_fast_at_first_rests_at_what_was_measured_and_goes_on_beyond():
