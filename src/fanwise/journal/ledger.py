@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from fanwise.journal import codec
 from fanwise.journal.tally import Tally
@@ -224,22 +224,28 @@ class Ledger:
         results: list[Any] = []
         for write in writes:
             result = None
-            if isinstance(write, Intend):
-                self._intend(write, rows)
-            elif isinstance(write, Settle):
-                self._settle(write, rows)
-            elif isinstance(write, Finish):
-                result = self._finish(write, rows)
-            elif isinstance(write, Note):
-                row = (self.next_event, write.kind, write.at, None, None, 1, write.record)
-                result = self._event(row, rows)
-            elif isinstance(write, Account):
-                rows.account = write.document
+            kind = type(write)
+            if kind is Intend:
+                self._intend(cast("Intend", write), rows)
+            elif kind is Settle:
+                self._settle(cast("Settle", write), rows)
+            elif kind is Finish:
+                result = self._finish(cast("Finish", write), rows)
             else:
-                rows.status = write.status
+                result = self._other(write, rows)
             results.append(result)
         self._forget(names)
         return rows, results
+
+    def _other(self, write: Write, rows: Rows) -> int | None:
+        if isinstance(write, Note):
+            row = (self.next_event, write.kind, write.at, None, None, 1, write.record)
+            return self._event(row, rows)
+        if isinstance(write, Account):
+            rows.account = write.document
+        elif isinstance(write, Close):
+            rows.status = write.status
+        return None
 
     def index_items(self, *, least: int) -> tuple[int, int] | None:
         """The keys whose names are to be entered into the index now: after the first, up to and
@@ -297,20 +303,21 @@ class Ledger:
         self._stored = frozenset(lookup.requests(strange)) if strange else frozenset()
 
     def _intend(self, write: Intend, rows: Rows) -> None:
-        key = write.key
-        item = self._known[key.item_id]
+        item_id, key, intent, request = write
+        item = self._known[item_id]
         item.ended = False
-        call = item.calls.get((key.content_key, key.sample))
+        name = key.content_key
+        call = item.calls.get((name, key.sample))
         if call is None:
             call = self._new_call(item, key)
         else:
             self._reopen(key, call, rows)
-        self.open.add(call.id)
-        packed = codec.pack_key(key.content_key)
-        rows.calls[call.id] = (call.id, item.id, packed, key.sample, call.resends, write.intent)
-        name = key.content_key
-        if write.request and name not in self.recent_requests and name not in self._stored:
-            rows.requests.append((self.next_request, self.run, packed, write.request))
+        number = call.id
+        self.open.add(number)
+        packed = codec.pack_key(name)
+        rows.calls[number] = (number, item.id, packed, key.sample, call.resends, intent)
+        if request and name not in self.recent_requests and name not in self._stored:
+            rows.requests.append((self.next_request, self.run, packed, request))
             self.next_request += 1
             self.recent_requests.add(name)
 

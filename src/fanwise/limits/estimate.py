@@ -39,6 +39,7 @@ _OUTPUT_CAPS: Final = (
     "max_output_tokens",
     "maxOutputTokens",
 )
+_SHAPES_OUTPUT: Final = frozenset({*_OUTPUT_CAPS, "n", "generationConfig"})
 _TEXT_KEYS: Final = ("content", "text", "parts", "input", "output", "arguments")
 _PROMPT_KEYS: Final = ("messages", "input", "prompt", "instructions", "system", "contents")
 _START_OUTPUT_TOKENS: Final = 512
@@ -97,7 +98,7 @@ class TokenEstimator:
 def output_cap(request: Request) -> tuple[int | None, int]:
     """The most tokens all answers of a request may have, and how many answers it asks for."""
     said: Mapping[str, Json] = request.parameters if request.body is None else request.body
-    if not said:
+    if not said or said.keys().isdisjoint(_SHAPES_OUTPUT):
         return None, 1
     answers = said.get("n")
     times = answers if isinstance(answers, int) and answers > 1 else 1
@@ -151,7 +152,11 @@ def _input_tokens(request: Request) -> tuple[float, int]:
     by_script = [0.0] * len(_TOKENS_A_CHARACTER)
     if request.body is None:
         for message in request.messages:
-            _add(message.content, by_script)
+            content = message.content
+            if type(content) is str and content.isascii():
+                by_script[_LATIN] += len(content) * _TOKENS_A_CHARACTER[_LATIN]
+            else:
+                _add(content, by_script)
         overhead = _MESSAGE_TOKENS * len(request.messages)
         if request.schema is not None:
             overhead += _json_tokens(request.schema.definition)

@@ -209,9 +209,8 @@ class Limiter:
         self, cost: Cost, now: float, *, deadline: float | None, priority: Priority
     ) -> Permit:
         loop = asyncio.get_running_loop()
-        waiter = Waiter(
-            cost, since=now, future=loop.create_future(), held_s=self._causes.snapshot(now)
-        )
+        held_s, turn = self._causes.snapshot(now), self._causes.turn
+        waiter = Waiter(cost, since=now, future=loop.create_future(), held_s=held_s, turn=turn)
         self._queue.join(waiter, priority)
         self._room.missed = True
         if self._queue.head() is waiter:

@@ -44,15 +44,22 @@ def check_priority(priority: object) -> None:
 class Waiter:
     """One request in the queue. ``queued`` is false as soon as it was granted or has left."""
 
-    __slots__ = ("cost", "future", "held_s", "queued", "since")
+    __slots__ = ("cost", "future", "held_s", "queued", "since", "turn")
 
     def __init__(
-        self, cost: Cost, *, since: float, future: asyncio.Future[Permit], held_s: tuple[float, ...]
+        self,
+        cost: Cost,
+        *,
+        since: float,
+        future: asyncio.Future[Permit],
+        held_s: tuple[float, ...],
+        turn: int,
     ) -> None:
         self.cost = cost
         self.since = since
         self.future = future
         self.held_s = held_s
+        self.turn = turn
         self.queued = True
 
 
@@ -118,27 +125,35 @@ class Line:
 class CauseAccount:
     """Every moment in which somebody waits belongs to one cause: what holds the first one back."""
 
-    __slots__ = ("_held_s", "_since", "current")
+    __slots__ = ("_held_s", "_since", "current", "turn")
 
     def __init__(self) -> None:
         self._held_s: list[float] = [0.0] * len(_CAUSES)
         self._since = 0.0
         self.current: Cause | None = None
+        self.turn = 0  # how often the cause has changed
 
     def turn_to(self, cause: Cause | None, now: float) -> None:
         """From now on it is this cause; ``None`` while nobody waits."""
+        if cause == self.current:
+            return
         if self.current is not None:
             self._held_s[_CAUSES.index(self.current)] += now - self._since
         self._since = now
         self.current = cause
+        self.turn += 1
 
     def snapshot(self, now: float) -> tuple[float, ...]:
         """Seconds by cause up to now, to be compared with later."""
-        self.turn_to(self.current, now)
-        return tuple(self._held_s)
+        held_s = self._held_s.copy()
+        if self.current is not None:
+            held_s[_CAUSES.index(self.current)] += now - self._since
+        return tuple(held_s)
 
     def main_cause(self, waiter: Waiter, now: float) -> Cause:
         """What most of a wait that ends now was for."""
+        if waiter.turn == self.turn and self.current is not None:
+            return self.current if now > waiter.since else "nothing"
         spent_s = [
             held - before for held, before in zip(self.snapshot(now), waiter.held_s, strict=True)
         ]

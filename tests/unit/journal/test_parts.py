@@ -18,7 +18,7 @@ from fanwise.journal.filesystem import kind_of
 from fanwise.journal.layout import creation
 from fanwise.journal.ledger import OpenCalls
 from fanwise.journal.lock import FileLock, is_locked
-from fanwise.journal.sqlite import DIALECT
+from fanwise.journal.sqlite import DIALECT, SqliteLink
 from fanwise.journal.writer import GroupWriter
 from support.tables import described
 
@@ -273,3 +273,15 @@ def test_every_version_has_its_migration():
     history = revisions(JOURNAL)
     assert tuple(history) == schema.VERSIONS
     assert list(history.values()) == [None, *schema.VERSIONS[:-1]]
+
+
+@pytest.mark.parametrize("count", [0, 1, 8, 9, 11, 511, 512, 513, 1100])
+def test_any_number_of_rows_goes_in_whole_and_once(tmp_path, count):
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    for statement in creation(schema.metadata, DIALECT, version=None):
+        connection.execute(statement)
+    link = SqliteLink(connection, tmp_path / "x.db")
+    rows = [(number, 0, f"item {number}") for number in range(count)]
+    link.insert(schema.items, rows)
+    assert connection.execute("SELECT * FROM items ORDER BY id").fetchall() == rows
+    connection.close()
