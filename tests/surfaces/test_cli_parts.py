@@ -22,7 +22,7 @@ from fanwise.cli.flags import (
 from fanwise.cli.options import RunOptions, read_options, restored
 from fanwise.cli.profiles import parameters_and_profile
 from fanwise.cli.signals import Interrupts, obeying
-from fanwise.cli.watch import _cause
+from fanwise.engine.watching import _cause
 from fanwise.errors import ConfigError
 
 

@@ -128,6 +128,12 @@ _ENTRIES = (
         panel=_LOOK,
     ),
     _Entry(
+        name="serve",
+        target="fanwise.cli.serve:serve",
+        summary="Serve the HTTP API and the page.",
+        panel=_SET_UP,
+    ),
+    _Entry(
         name="simulate",
         target="fanwise.cli.simulate:simulate",
         summary="Serve the simulated provider (OpenAI-compatible).",

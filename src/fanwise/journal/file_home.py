@@ -40,7 +40,18 @@ T = TypeVar("T")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 _BESIDE = ("-wal", "-shm", "-journal")
 
-_OWN = frozenset({"runs", "catalog.db", "catalog.db-journal", "cache.db", "store.db"})
+_OWN = frozenset(
+    {
+        "runs",
+        "catalog.db",
+        "catalog.db-journal",
+        "cache.db",
+        "service-token",
+        "store.db",
+        "store.db-journal",
+        "uploads",
+    }
+)
 
 
 class FileHome:
@@ -251,6 +262,12 @@ class FileHome:
             self._bring_up_to_date((), removed)
             self._remove_unborn()
         return Pruned(run_ids=removed, freed_bytes=freed, unreadable=unreadable)
+
+    def remove(self, run_id: str) -> bool:
+        removed = self._prune(self._existing(run_id).stem, dry_run=False) is not None
+        if removed:
+            self._bring_up_to_date((), [run_id])
+        return removed
 
     def _prune(self, run_id: str, *, dry_run: bool) -> int | None:
         path = self._path(run_id)

@@ -121,6 +121,15 @@ class Home(Protocol):
         """
         ...
 
+    def remove(self, run_id: str) -> bool:
+        """Removes one run with everything in it; says whether it could: not while some process
+        works on it.
+
+        Raises:
+            ConfigError: There is no such run.
+        """
+        ...
+
     def cache(self) -> Cache:
         """The cross-run cache; opened at its first use, to be closed by the caller."""
         ...

@@ -219,6 +219,9 @@ class ServerHome:
             ]
         return Pruned(run_ids=run_ids, freed_bytes=None)
 
+    def remove(self, run_id: str) -> bool:
+        return self._with_link(lambda link: _prune(link, run_id))
+
     # beside the runs
 
     def cache(self) -> Cache:

@@ -7,7 +7,7 @@ that this function tells of while it works.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -106,6 +106,7 @@ class Pipeline:
             ``module:function``.
         job: The place of its :class:`Job`, likewise; empty where it takes none of JSON.
         execute: The place of its :class:`Execute`.
+        files: The fields of its jobs that name files.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Pipeline:
     rules: Mapping[str, str] = NOTHING
     job: str = ""
     execute: str = ""
+    files: Sequence[str] = ()
 
     @property
     def job_type(self) -> type[Job]:

@@ -1,0 +1,50 @@
+"""The application: routes behind the guard, over the parts of one service."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from fanwise import __version__
+from fanwise.service import problems
+from fanwise.service.guard import App, Guard
+from fanwise.service.hub import Hub
+from fanwise.service.routes import health, runs, streams, uploads
+
+SEED_PREFIXES = (
+    "/api/review/",
+    "/api/front/",
+    "/api/videos/",
+    "/api/hooks/",
+    "/api/tailor",
+)
+
+
+def create_app(hub: Hub) -> App:
+    """The service as an ASGI application.
+
+    Args:
+        hub: Its parts, open as long as it is served.
+    """
+    app = FastAPI(
+        title="Fanwise",
+        version=__version__,
+        summary="Thousands of model and API calls at once, and no answer lost that was paid for.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.state.hub = hub
+    problems.install(app)
+    for router in (health.router, runs.router, streams.router, uploads.router):
+        app.include_router(router)
+    settings = hub.settings
+    return Guard(
+        app,
+        hosts=lambda: settings.hosts(hub.port),
+        origins=lambda: settings.origins(hub.port),
+        foreign_origins=frozenset(origin.lower() for origin in settings.allowed_origins),
+        tokens=lambda: hub.tokens,
+        tickets=lambda: hub.tickets,
+        seed_routes=settings.seed_routes,
+        seed_prefixes=SEED_PREFIXES,
+    )

@@ -1,0 +1,172 @@
+"""What the routes work with, opened and closed with the application."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert
+
+import fanwise as fw
+from fanwise.clock import Clock, SystemClock
+from fanwise.pipelines import Pipeline
+from fanwise.service.accepted import Ledger
+from fanwise.service.feeds import Feeds
+from fanwise.service.settings import ServiceSettings
+from fanwise.service.supervisor import Supervisor
+from fanwise.service.tables import audit, metadata
+from fanwise.service.tokens import OneUse, Tokens, login_codes, tickets
+from fanwise.service.uploads import Uploads
+from fanwise.service.views import Views
+
+if TYPE_CHECKING:
+    from fanwise.journal.home import Home
+    from fanwise.service.tokens import Caller
+
+STORE = "service"
+FIRST_TOKEN = "this-machine"  # noqa: S105 - a name, not a secret
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Hub:
+    """The parts of a running service."""
+
+    settings: ServiceSettings
+    home: Home
+    clock: Clock
+    store: fw.Store
+    tokens: Tokens
+    codes: OneUse
+    tickets: OneUse
+    ledger: Ledger
+    supervisor: Supervisor
+    views: Views
+    feeds: Feeds
+    uploads: Uploads
+    pipelines: Mapping[str, Pipeline]
+    port: int = 0
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def note(
+        self, caller: Caller | None, action: str, subject: str, detail: str = ""
+    ) -> None:
+        """Writes down who changed what."""
+        row = {
+            "at": self.clock.wall(),
+            "caller": caller.name if caller is not None else "",
+            "action": action,
+            "subject": subject,
+            "detail": detail,
+        }
+        await self.store.write(lambda c: c.execute(insert(audit), row))
+
+
+def installed_pipelines() -> dict[str, Pipeline]:
+    """The pipelines of this installation that take jobs of JSON, by name."""
+    found: dict[str, Pipeline] = {}
+    for entry in entry_points(group="fanwise.pipelines"):
+        pipeline: Any = entry.load()
+        if isinstance(pipeline, Pipeline) and pipeline.job and pipeline.execute:
+            found[pipeline.name] = pipeline
+    return found
+
+
+def upload_directory(home: Home) -> Path:
+    """Where uploads lie: beside the runs, or in ``./.fanwise`` where these are in a database."""
+    from fanwise.journal.home import DEFAULT_DIRECTORY
+
+    where = home.location
+    return Path(DEFAULT_DIRECTORY if "://" in where else where) / "uploads"
+
+
+@asynccontextmanager
+async def open_hub(
+    settings: ServiceSettings,
+    *,
+    home: Home,
+    pipelines: Mapping[str, Pipeline] | None = None,
+    clock: Clock | None = None,
+    chance: random.Random | None = None,
+    open_run: Callable[..., Any] = fw.open_run,
+) -> AsyncGenerator[Hub]:
+    """Opens the parts, goes on with accepted work, and closes them in order.
+
+    Leaving it drains runs for ``settings.drain_s``; what is not done by then is gone on with by the
+    next service over the same home.
+
+    Raises:
+        JournalUnavailable: The service's tables cannot be opened.
+    """
+    clock = clock or SystemClock()
+    known = installed_pipelines() if pipelines is None else pipelines
+    async with fw.Store(home, STORE, metadata) as store:
+        ledger = Ledger(store)
+        supervisor = Supervisor(
+            home,
+            ledger,
+            pipelines=known,
+            clock=clock,
+            max_active=settings.max_active,
+            chance=chance,
+            open_run=open_run,
+        )
+        views = Views(home, ledger, supervisor)
+        feeds = Feeds(home=home, views=views, supervisor=supervisor, clock=clock)
+        hub = Hub(
+            settings=settings,
+            home=home,
+            clock=clock,
+            store=store,
+            tokens=Tokens(store, clock=clock),
+            codes=login_codes(clock),
+            tickets=tickets(clock),
+            ledger=ledger,
+            supervisor=supervisor,
+            views=views,
+            feeds=feeds,
+            uploads=Uploads(
+                store, upload_directory(home), clock=clock, limit=settings.upload_bytes
+            ),
+            pipelines=known,
+            port=settings.port,
+        )
+        await supervisor.start()
+        try:
+            yield hub
+        finally:
+            hub.stopping.set()
+            try:
+                await supervisor.stop(drain_s=settings.drain_s)
+            finally:
+                await feeds.stop()
+                views.close()
+
+
+async def first_token(hub: Hub) -> str:
+    """The token of this machine's own user, made when the service first starts.
+
+    It lies beside the runs, readable by that user alone, so that the command line finds it.
+    """
+    path = upload_directory(hub.home).parent / "service-token"
+    if path.exists():
+        token = path.read_text(encoding="utf-8").strip()
+        if await hub.tokens.caller_of(token) is not None:
+            return token
+    known = {record.name for record in await hub.tokens.list()}
+    name = FIRST_TOKEN
+    number = 1
+    while name in known:
+        number += 1
+        name = f"{FIRST_TOKEN}-{number}"
+    token = await hub.tokens.create(name)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(token + "\n", encoding="utf-8")
+    return token

@@ -1,0 +1,1 @@
+"""HTTP alone: what is asked, what is answered. What is done lies elsewhere."""
