@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Option
@@ -75,8 +76,10 @@ async def _has_tokens(place: Home) -> bool:
 
 
 async def _serve(settings: ServiceSettings, place: Home, *, as_json: bool) -> int:
+    from fanwise.service.logs import configure
     from fanwise.service.serving import serve as serve_app
 
+    configure(as_json=as_json or not sys.stderr.isatty())
     hubs: list[Hub] = []
     task = asyncio.current_task()
     interrupts = 0

@@ -145,6 +145,13 @@ class Ledger:
             lambda c: c.execute(update(work).where(work.c.run_id == run_id).values(**values))
         )
 
+    async def reoption(self, run_id: str, options: Mapping[str, Json], *, now: float) -> None:
+        """Other options for work; how it stands is left alone."""
+        values = {"options": _text(options), "updated_at": now}
+        await self._store.write(
+            lambda c: c.execute(update(work).where(work.c.run_id == run_id).values(**values))
+        )
+
     async def forget(self, run_id: str) -> None:
         """Removes the row of work that nobody wants any more."""
         await self._store.write(lambda c: c.execute(delete(work).where(work.c.run_id == run_id)))

@@ -18,6 +18,8 @@ SEED_PREFIXES = (
     "/api/tailor",
 )
 
+ROUTERS = (health.router, runs.router, streams.router, uploads.router)
+
 
 def create_app(hub: Hub) -> App:
     """The service as an ASGI application.
@@ -35,7 +37,7 @@ def create_app(hub: Hub) -> App:
     )
     app.state.hub = hub
     problems.install(app)
-    for router in (health.router, runs.router, streams.router, uploads.router):
+    for router in ROUTERS:
         app.include_router(router)
     settings = hub.settings
     return Guard(

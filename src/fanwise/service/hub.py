@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from fanwise.clock import Clock, SystemClock
 from fanwise.pipelines import Pipeline
 from fanwise.service.accepted import Ledger
 from fanwise.service.feeds import Feeds
+from fanwise.service.inputs import with_uploads
 from fanwise.service.settings import ServiceSettings
 from fanwise.service.supervisor import Supervisor
 from fanwise.service.tables import audit, metadata
@@ -82,7 +84,7 @@ def upload_directory(home: Home) -> Path:
     from fanwise.journal.home import DEFAULT_DIRECTORY
 
     where = home.location
-    return Path(DEFAULT_DIRECTORY if "://" in where else where) / "uploads"
+    return (Path(DEFAULT_DIRECTORY if "://" in where else where) / "uploads").absolute()
 
 
 @asynccontextmanager
@@ -107,12 +109,14 @@ async def open_hub(
     known = installed_pipelines() if pipelines is None else pipelines
     async with fw.Store(home, STORE, metadata) as store:
         ledger = Ledger(store)
+        uploads = Uploads(store, upload_directory(home), clock=clock, limit=settings.upload_bytes)
         supervisor = Supervisor(
             home,
             ledger,
             pipelines=known,
             clock=clock,
             max_active=settings.max_active,
+            resolve=partial(with_uploads, uploads),
             chance=chance,
             open_run=open_run,
         )
@@ -130,9 +134,7 @@ async def open_hub(
             supervisor=supervisor,
             views=views,
             feeds=feeds,
-            uploads=Uploads(
-                store, upload_directory(home), clock=clock, limit=settings.upload_bytes
-            ),
+            uploads=uploads,
             pipelines=known,
             port=settings.port,
         )

@@ -9,12 +9,14 @@ from fanwise.errors import InvalidFields
 
 if TYPE_CHECKING:
     from fanwise.pipelines import Pipeline
-    from fanwise.service.hub import Hub
+    from fanwise.service.uploads import Uploads
 
 UPLOAD = "upload"
 
 
-async def with_uploads(hub: Hub, pipeline: Pipeline, fields: Mapping[str, Any]) -> dict[str, Any]:
+async def with_uploads(
+    uploads: Uploads, pipeline: Pipeline, fields: Mapping[str, Any]
+) -> dict[str, Any]:
     """The fields of a job with the paths of the uploads that they name.
 
     Raises:
@@ -29,7 +31,7 @@ async def with_uploads(hub: Hub, pipeline: Pipeline, fields: Mapping[str, Any]) 
         if not takes_files and _names_upload(value):
             wrong[name] = "takes no upload"
         elif takes_files:
-            found[name] = await _resolved(hub, name, value, wrong)
+            found[name] = await _resolved(uploads, name, value, wrong)
         else:
             found[name] = value
     if wrong:
@@ -37,15 +39,16 @@ async def with_uploads(hub: Hub, pipeline: Pipeline, fields: Mapping[str, Any]) 
     return found
 
 
-async def _resolved(hub: Hub, name: str, value: Any, wrong: dict[str, str]) -> Any:
+async def _resolved(uploads: Uploads, name: str, value: Any, wrong: dict[str, str]) -> Any:
     if isinstance(value, list):
         many = cast("list[Any]", value)
         return [
-            await _resolved(hub, f"{name}.{place}", one, wrong) for place, one in enumerate(many)
+            await _resolved(uploads, f"{name}.{place}", one, wrong)
+            for place, one in enumerate(many)
         ]
     if _names_upload(value):
-        upload = await hub.uploads.find(value[UPLOAD])
-        return str(hub.uploads.path(upload))
+        upload = await uploads.find(value[UPLOAD])
+        return str(uploads.path(upload))
     if isinstance(value, str) and not value.startswith(("http://", "https://")):
         wrong[name] = 'a file is named by its upload: {"upload": "file-…"}'
     return value

@@ -206,6 +206,14 @@ class Supervisor:
             )
         )
 
+    async def change(self, accepted: Accepted, options: RunOptions) -> None:
+        """Other options for work, from the next time that its run is opened."""
+        stored = options.stored()
+        active = self._all.get(accepted.run_id)
+        if active is not None:
+            active.accepted = replace(active.accepted, options=stored)
+        await self._ledger.reoption(accepted.run_id, stored, now=self._clock.wall())
+
     async def withdraw(self, run_id: str) -> bool:
         """Takes back work that has not begun; says whether there was such."""
         active = self._all.get(run_id)
@@ -268,11 +276,12 @@ class Supervisor:
         await self._note(active, "running")
         pipeline = self.pipeline(accepted.pipeline)
         job = await self._job(accepted.pipeline, accepted.job)
-        settings = RunOptions.model_validate(accepted.options).settings()
 
         @asynccontextmanager
         async def opened(name: str, **more: Any) -> AsyncGenerator[fw.Run]:
-            given = {**settings, **await self._which(accepted), **more}
+            which = await self._which(accepted)
+            settings = RunOptions.model_validate(active.accepted.options).settings()
+            given = {**settings, **which, **more}
             given |= {"journal": self._home, "command": COMMAND}
             given["options"] = {"pipeline": accepted.pipeline}
             async with self._open_run(name, **given) as run:

@@ -76,12 +76,8 @@ class TableJob:
 
     def as_json(self) -> dict[str, Json]:
         """What ``from_json`` makes this job of again."""
-        found = {name: getattr(self, name) for name in _KNOWN}
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in found.items()
-            if value is not None
-        }
+        found: dict[str, Json] = {name: getattr(self, name) for name in _KNOWN}
+        return {name: value for name, value in found.items() if value is not None}
 
     def as_prompts_job(self) -> PromptsJob:
         """The same for :func:`fanwise.pipelines.prompts.execute.execute`.

@@ -15,7 +15,6 @@ from fanwise.engine.steering.orders import Order, read_change
 from fanwise.errors import StateError
 from fanwise.progress.html import render_html
 from fanwise.progress.report import summary_json
-from fanwise.service.inputs import with_uploads
 from fanwise.service.options import LimitsChange, Priority, RunOptions
 from fanwise.service.problems import NotFound, documented
 from fanwise.service.routes.common import caller_of, hub_of, json_response
@@ -97,10 +96,9 @@ async def start(
     """
     hub = hub_of(request)
     caller = caller_of(request)
-    fields = await with_uploads(hub, hub.supervisor.pipeline(new.pipeline), new.input)
     accepted = await hub.supervisor.submit(
         pipeline=new.pipeline,
-        fields=fields,
+        fields=new.input,
         options=new.options,
         caller=caller.name,
         priority=new.priority,
@@ -356,14 +354,7 @@ async def limits(request: Request, run_id: RunId, change: LimitsChange) -> Respo
     accepted = await hub.ledger.find(run_id)
     if accepted is not None:
         options = RunOptions.model_validate({**accepted.options, **given})
-        await hub.ledger.becomes(
-            run_id,
-            accepted.state,
-            now=hub.clock.wall(),
-            options=options.stored(),
-            result=accepted.result,
-            error=accepted.error,
-        )
+        await hub.supervisor.change(accepted, options)
     elif active is None and not (await hub.views.run(run_id))["live"]:
         raise NotFound(f"nobody works on run {run_id}", hint=f"fanwise set {run_id} …")
     state: dict[str, Any] = {"run_id": run_id, "state": "stored"}
