@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 from types import FunctionType
 from typing import Any, TypeAlias, cast
@@ -94,7 +95,7 @@ def schema_of(shape: Shape, *, name: str | None = None) -> Schema:
     if isinstance(shape, Schema):
         if name is None:
             return shape
-        return Schema(name=_safe(name), definition=shape.definition, build=shape.build)
+        return replace(shape, name=_safe(name))
     if isinstance(shape, Mapping):
         return _of_json_schema(cast("Node", shape), name)
     return _of_type(shape, name)

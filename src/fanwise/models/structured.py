@@ -58,7 +58,8 @@ class _Span:
 
 
 def parse(text: str, schema: Schema, *, complete: bool = True) -> Parsed:
-    """Reads an answer: as JSON, else as JSON inside prose or a code fence, else repaired.
+    """Reads an answer: as JSON, else as JSON inside prose or a code fence, else repaired, else by
+    the schema's own ``salvage``.
 
     What is read must fit the schema in each case. Repair invents nothing: a text that ends inside a
     string or a number is not repaired, since nobody knows how it went on, and of an answer that the
@@ -75,6 +76,16 @@ def parse(text: str, schema: Schema, *, complete: bool = True) -> Parsed:
         InvalidOutput: Nothing in the text fits. Its message says where and why, in words that may
             be sent back to the model. The answer was served and billed.
     """
+    try:
+        return _read(text, schema, complete=complete)
+    except InvalidOutput:
+        found = schema.salvage(text) if complete and schema.salvage is not None else None
+        if found is None:
+            raise
+        return Parsed(value=_built(found, schema), json=found, repaired=True)
+
+
+def _read(text: str, schema: Schema, *, complete: bool) -> Parsed:
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError as error:

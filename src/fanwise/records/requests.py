@@ -48,11 +48,15 @@ class Schema:
         definition: A JSON Schema.
         build: Turns a valid JSON value into what the caller wants (a pydantic model's
             ``model_validate``, say); no part of a call's identity.
+        salvage: Makes a JSON value of a whole answer that holds none that fits, where its task
+            knows another form that models fall into (one entry a line, say); ``None`` where it
+            cannot. What it makes has to fit like any other. No part of a call's identity.
     """
 
     name: str
     definition: Mapping[str, Json]
     build: Callable[[Any], Any] | None = field(default=None, compare=False, repr=False)
+    salvage: Callable[[str], Json] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

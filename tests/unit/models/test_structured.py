@@ -319,3 +319,24 @@ def test_no_text_makes_it_fail(pieces):
         else:
             assert schema.build(parsed.json) == parsed.value
             json.dumps(parsed.json, allow_nan=False).encode()
+
+
+LINES = Schema(
+    name="lines",
+    definition={"type": "array", "items": {"type": "string"}, "minItems": 2},
+    salvage=lambda text: text.split("\n") if "\n" in text else None,
+)
+
+
+def test_what_holds_no_value_that_fits_is_salvaged_by_the_tasks_own_rule():
+    parsed = parse("one\ntwo", LINES)
+    assert (parsed.value, parsed.repaired) == (["one", "two"], True)
+    assert not parse('["one", "two"]', LINES).repaired
+    assert parse('["one"]\nmore', LINES).value == ['["one"]', "more"]
+
+
+def test_what_is_salvaged_has_to_fit_and_a_cut_answer_is_not_salvaged():
+    assert refused("nothing", LINES) == "the answer holds no JSON object or array"
+    assert refused("one\ntwo", LINES, complete=False)
+    picky = Schema(name="picky", definition={"type": "object"}, salvage=lambda text: [text])
+    assert "does not fit the schema picky" in refused("text", picky)
