@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fanwise.engine.ordering import easiest_first
     from fanwise.engine.planning import Plan
     from fanwise.engine.together.background import BackgroundStatistics
+    from fanwise.models.prices import Prices
     from fanwise.progress.live import Snapshot
     from fanwise.progress.report import Report
     from fanwise.progress.tracked import Span, TrackReport
@@ -49,6 +50,7 @@ _PLACES = {
     "Map": "engine.mapping",
     "Message": "records",
     "Plan": "engine.planning",
+    "Prices": "models.prices",
     "Report": "progress.report",
     "Schema": "records",
     "SimProfile": "simulator.profile",
@@ -80,6 +82,7 @@ __all__ = [
     "Pack",
     "PackReport",
     "Plan",
+    "Prices",
     "Report",
     "Schema",
     "SimProfile",

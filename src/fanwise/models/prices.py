@@ -38,16 +38,14 @@ class Prices:
 
     The list is the one inside the installed ``genai-prices``: nothing is fetched. A price that
     changes with the time of day is taken as it was at the first look.
+
+    Args:
+        now: The instant whose prices count, for lists with dated prices; the present if left out.
     """
 
     __slots__ = ("_now", "_snapshot", "_tiers")
 
     def __init__(self, *, now: datetime | None = None) -> None:
-        """Prices as of an instant.
-
-        Args:
-            now: Whose prices count, for lists with dated prices; the present where left out.
-        """
         self._now = now
         self._snapshot: DataSnapshot | None = None
         self._tiers: dict[str, tuple[_Tier, ...]] = {}

@@ -1,0 +1,81 @@
+"""Hooks: several models write opening lines for a post, and a judge scores every one."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fanwise.pipelines import Pipeline
+
+if TYPE_CHECKING:
+    from fanwise.pipelines.hooks.criteria import CRITERIA, weights_of
+    from fanwise.pipelines.hooks.execution import execute, hooks, hooks_of_many, plan
+    from fanwise.pipelines.hooks.heuristics import heuristic_score
+    from fanwise.pipelines.hooks.job import HooksJob
+    from fanwise.pipelines.hooks.records import (
+        Comparison,
+        FailedModel,
+        HeuristicScore,
+        HooksResult,
+        Judgement,
+        ModelResult,
+        ScoredHook,
+    )
+
+PIPELINE = Pipeline(
+    name="hooks",
+    summary="Opening lines for a post by several models at once, scored by a judge",
+    module="fanwise.pipelines.hooks",
+    sample="sample/ideas.jsonl",
+    rules={
+        "hooks_written": "fanwise.pipelines.hooks.rules:written_by_rules",
+        "hook_judgement": "fanwise.pipelines.hooks.judging_rules:judged_by_rules",
+        "hook_judgement_check": "fanwise.pipelines.hooks.judging_rules:checked_by_rules",
+        "hook_comparison": "fanwise.pipelines.hooks.judging_rules:compared_by_rules",
+    },
+    job="fanwise.pipelines.hooks.job:HooksJob",
+    execute="fanwise.pipelines.hooks.execution:execute",
+)
+
+_HOMES = {
+    "CRITERIA": "criteria",
+    "Comparison": "records",
+    "FailedModel": "records",
+    "HeuristicScore": "records",
+    "HooksJob": "job",
+    "HooksResult": "records",
+    "Judgement": "records",
+    "ModelResult": "records",
+    "ScoredHook": "records",
+    "execute": "execution",
+    "heuristic_score": "heuristics",
+    "hooks": "execution",
+    "hooks_of_many": "execution",
+    "plan": "execution",
+    "weights_of": "criteria",
+}
+
+__all__ = [
+    "CRITERIA",
+    "PIPELINE",
+    "Comparison",
+    "FailedModel",
+    "HeuristicScore",
+    "HooksJob",
+    "HooksResult",
+    "Judgement",
+    "ModelResult",
+    "ScoredHook",
+    "execute",
+    "heuristic_score",
+    "hooks",
+    "hooks_of_many",
+    "plan",
+    "weights_of",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
