@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fanwise.documents.row import Row, batch_kind
     from fanwise.documents.rows import read_rows
     from fanwise.documents.threads import Conversation, MailIndex, conversations
+    from fanwise.documents.transcripts import Cue, Transcript, parse_transcript, read_transcript
 
 _HOMES = {
     "Row": "row",
@@ -23,18 +24,26 @@ _HOMES = {
     "Conversation": "threads",
     "MailIndex": "threads",
     "conversations": "threads",
+    "Cue": "transcripts",
+    "Transcript": "transcripts",
+    "parse_transcript": "transcripts",
+    "read_transcript": "transcripts",
 }
 
 __all__ = [
     "Conversation",
+    "Cue",
     "MailIndex",
     "MailMessage",
     "Row",
+    "Transcript",
     "batch_kind",
     "conversations",
     "identified",
+    "parse_transcript",
     "read_mail",
     "read_rows",
+    "read_transcript",
     "row_id",
 ]
 

@@ -1,0 +1,82 @@
+"""One recording, many kinds of notes, three depths."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fanwise.pipelines import Pipeline
+
+if TYPE_CHECKING:
+    from fanwise.pipelines.notes.catalogue import Section, Template, template
+    from fanwise.pipelines.notes.execute import execute, notes, plan
+    from fanwise.pipelines.notes.job import NotesJob
+    from fanwise.pipelines.notes.records import DepthNote, Note, Source, Written
+    from fanwise.pipelines.notes.result import NotesResult, TemplateResult
+    from fanwise.pipelines.notes.sources import Videos
+    from fanwise.pipelines.notes.usage import StoreUsage, Usage, UsageExceeded
+    from fanwise.pipelines.notes.video import video_id
+
+_PACKAGE = "fanwise.pipelines.notes"
+
+PIPELINE = Pipeline(
+    name="notes",
+    summary="Notes of a recording: six templates at three depths",
+    module=_PACKAGE,
+    sample="sample/sourdough.vtt",
+    rules={
+        "notes_note": f"{_PACKAGE}.rules:note_rules",
+        "notes_part": f"{_PACKAGE}.rules:part_rules",
+    },
+    job=f"{_PACKAGE}.job:NotesJob",
+    execute=f"{_PACKAGE}.execute:execute",
+)
+
+_HOMES = {
+    "DepthNote": "records",
+    "Note": "records",
+    "NotesJob": "job",
+    "NotesResult": "result",
+    "Section": "catalogue",
+    "Source": "records",
+    "StoreUsage": "usage",
+    "Template": "catalogue",
+    "TemplateResult": "result",
+    "Usage": "usage",
+    "UsageExceeded": "usage",
+    "Videos": "sources",
+    "Written": "records",
+    "execute": "execute",
+    "notes": "execute",
+    "plan": "execute",
+    "template": "catalogue",
+    "video_id": "video",
+}
+
+__all__ = [
+    "PIPELINE",
+    "DepthNote",
+    "Note",
+    "NotesJob",
+    "NotesResult",
+    "Section",
+    "Source",
+    "StoreUsage",
+    "Template",
+    "TemplateResult",
+    "Usage",
+    "UsageExceeded",
+    "Videos",
+    "Written",
+    "execute",
+    "notes",
+    "plan",
+    "template",
+    "video_id",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,1 @@
+"""The six templates, as files."""
