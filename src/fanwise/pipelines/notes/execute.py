@@ -20,8 +20,8 @@ from fanwise.pipelines.notes.result import NotesResult
 from fanwise.pipelines.notes.sources import Videos, read_file
 from fanwise.pipelines.notes.tables import metadata
 from fanwise.pipelines.notes.usage import Usage
-from fanwise.pipelines.notes.work import Work, passages_of
-from fanwise.pipelines.notes.writing import Desk, condense, write_note
+from fanwise.pipelines.notes.work import Work
+from fanwise.pipelines.notes.writing import Desk, condense, passages_of, write_note
 
 NAME = "notes"
 FLAG = "FANWISE_PARALLEL"

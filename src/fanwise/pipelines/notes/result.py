@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -110,3 +111,25 @@ class NotesResult:
             "templates": [one.as_json() for one in self.results],
             "report": figures or None,
         }
+
+
+def of_row(row: Mapping[str, Any]) -> TemplateResult:
+    """What a row of the status table says."""
+    found = row["result"]
+    return TemplateResult(
+        template=row["template"],
+        status=row["status"],
+        note=Note.from_json(json.loads(found)) if found else None,
+        error=row["error"] or "",
+        progress=row["progress"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+        reused=True,
+    )
+
+
+def reason_of(error: BaseException | None) -> str:
+    """Why, in one line."""
+    if isinstance(error, fw.errors.FanwiseError):
+        return f"{error.code}: {error}"[:500]
+    return f"{type(error).__name__}: {error}"[:500]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
@@ -14,13 +14,13 @@ from fanwise.pipelines import OnEvent
 from fanwise.pipelines.notes import progress
 from fanwise.pipelines.notes.catalogue import template
 from fanwise.pipelines.notes.job import NotesJob
-from fanwise.pipelines.notes.passages import cut, parts_of, span
+from fanwise.pipelines.notes.passages import parts_of, span
 from fanwise.pipelines.notes.progress import Telling
 from fanwise.pipelines.notes.records import Note, Part, Passage, Source
-from fanwise.pipelines.notes.result import NotesResult, TemplateResult
+from fanwise.pipelines.notes.result import NotesResult, TemplateResult, of_row, reason_of
 from fanwise.pipelines.notes.tables import begin, change, jobs
 from fanwise.pipelines.notes.usage import Usage
-from fanwise.pipelines.notes.writing import Desk, condense, condensed, write_note
+from fanwise.pipelines.notes.writing import Desk, condense, condensed, passages_of, write_note
 
 _LAST_WORDS_S = 5.0
 
@@ -123,7 +123,7 @@ class Work:
             self._results[name] = TemplateResult(template=name, status="pending")
             row = rows.get(key)
             if name not in wanted and row is not None:
-                self._results[name] = _result_of(row)
+                self._results[name] = of_row(row)
         return wanted
 
     def _row(self, name: str, source_id: str, run_id: str) -> dict[str, Any]:
@@ -326,44 +326,6 @@ class Work:
             mode=self._mode,
             report=report,
         )
-
-
-def passages_of(source: Source, job: NotesJob) -> list[Passage]:
-    """What there is to cite of a recording.
-
-    Raises:
-        InputError: Only a description is to be used, and there is none.
-    """
-    if job.mode == "transcript":
-        return cut(source.transcript)
-    if not source.description.strip():
-        raise fw.errors.InputError(
-            "its publisher says nothing about it, and mode is metadata",
-            source=job.source,
-            hint="use mode transcript",
-        )
-    return cut(fw.documents.parse_transcript(source.description, "txt", source=job.source))
-
-
-def reason_of(error: BaseException | None) -> str:
-    """Why, in one line."""
-    if isinstance(error, fw.errors.FanwiseError):
-        return f"{error.code}: {error}"[:500]
-    return f"{type(error).__name__}: {error}"[:500]
-
-
-def _result_of(row: Mapping[str, Any]) -> TemplateResult:
-    found = row["result"]
-    return TemplateResult(
-        template=row["template"],
-        status=row["status"],
-        note=Note.from_json(json.loads(found)) if found else None,
-        error=row["error"] or "",
-        progress=row["progress"],
-        started_at=row["started_at"],
-        completed_at=row["completed_at"],
-        reused=True,
-    )
 
 
 def _item_id(name: str) -> str:

@@ -13,7 +13,7 @@ from fanwise.pipelines.notes.catalogue import Template
 from fanwise.pipelines.notes.check import Draft, missing_points
 from fanwise.pipelines.notes.job import NotesJob, version_for
 from fanwise.pipelines.notes.links import linked
-from fanwise.pipelines.notes.passages import ranges
+from fanwise.pipelines.notes.passages import cut, ranges
 from fanwise.pipelines.notes.prompt import note_messages, part_messages
 from fanwise.pipelines.notes.records import Depth, DepthNote, Note, Part, Passage, Source
 from fanwise.pipelines.notes.rules import note_rules, part_rules
@@ -218,6 +218,23 @@ def condensed(passages: Sequence[Passage], points: Mapping[str, Sequence[str]]) 
         replace(passage, text="\n".join(f"- {point}" for point in points[passage.id]))
         for passage in passages
     ]
+
+
+def passages_of(source: Source, job: NotesJob) -> list[Passage]:
+    """What there is to cite of a recording.
+
+    Raises:
+        InputError: Only a description is to be used, and there is none.
+    """
+    if job.mode == "transcript":
+        return cut(source.transcript)
+    if not source.description.strip():
+        raise fw.errors.InputError(
+            "its publisher says nothing about it, and mode is metadata",
+            source=job.source,
+            hint="use mode transcript",
+        )
+    return cut(fw.documents.parse_transcript(source.description, "txt", source=job.source))
 
 
 def _note(desk: Desk, template: Template, found: Sequence[_Asked]) -> Note:
