@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fanwise.progress.report import Report
     from fanwise.progress.tracked import Span, TrackReport
     from fanwise.records import BudgetUse, Delta, Message, Schema, StatedLimit, Timeouts, Usage
+    from fanwise.retry.hedge import Hedge
     from fanwise.simulator.profile import SimProfile
 
 _PLACES = {
@@ -47,6 +48,7 @@ _PLACES = {
     "LoaderStatistics": "engine.loader",
     "GraphReport": "engine.graph.report",
     "GraphResult": "engine.graph.result",
+    "Hedge": "retry.hedge",
     "Map": "engine.mapping",
     "Message": "records",
     "Plan": "engine.planning",
@@ -74,6 +76,7 @@ __all__ = [
     "GraphResult",
     "GuardrailEvent",
     "GuardrailsOf",
+    "Hedge",
     "LoaderStatistics",
     "Map",
     "Message",

@@ -33,6 +33,7 @@ from pydantic_settings import (
 from fanwise.errors import ConfigError
 from fanwise.limits.settings import read_concurrency
 from fanwise.records import Json
+from fanwise.retry.hedge import read_hedge
 
 PREFIX = "FANWISE_"
 FILE_NAME = "fanwise.toml"
@@ -78,6 +79,14 @@ def _mapping(value: object) -> object:
         return value  # the validation says what it should have been
 
 
+def _hedge(value: str) -> str:
+    try:
+        read_hedge(value)
+    except ConfigError as error:
+        raise ValueError(f"has to be a time or a percentile: {error.hint}") from None
+    return value
+
+
 def _finite(value: float) -> float:
     if not math.isfinite(value):
         raise ValueError("has to be a finite number; leave it out for no limit")
@@ -108,6 +117,7 @@ class Settings(BaseSettings):
     timeout: Duration | None = None
     attempt_timeout: Duration | None = None
     deadline: Duration | None = None
+    hedge: Annotated[str, AfterValidator(_hedge)] | None = None
     budget_usd: Rate | None = None
     budget_tokens: Annotated[int, Field(ge=1)] | None = None
     budget_calls: Annotated[int, Field(ge=1)] | None = None

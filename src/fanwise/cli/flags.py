@@ -132,6 +132,15 @@ class LimitFlags:
         str | None,
         Option(metavar="TIME", help="One attempt of a call.", rich_help_panel=_LIMITS),
     ] = None
+    hedge: Annotated[
+        str | None,
+        Option(
+            metavar="TIME|pNN",
+            help="Send a call again that shows nothing for so long (5s), or for longer than NN % "
+            "did (p95); the first answer counts. Default: never.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None
     budget_usd: Annotated[
         float | None,
         Option(

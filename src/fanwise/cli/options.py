@@ -43,6 +43,7 @@ class RunOptions:
         max_attempts: Sends of one call.
         timeout_s: A whole call with its waits; ``None`` takes the engine's own.
         attempt_timeout_s: One attempt; ``None`` takes the engine's own.
+        hedge: When a call that stalls is sent again; ``None`` for never.
         deadline_s: The whole run; ``None`` for as long as it takes.
         budget_usd, budget_tokens, budget_calls: What the run may spend over all of its sessions.
         base_url, api_key_env: Where the models are, and the variable that holds the key.
@@ -68,6 +69,7 @@ class RunOptions:
     timeout_s: float | None = None
     attempt_timeout_s: float | None = None
     deadline_s: float | None = None
+    hedge: str | None = None
     budget_usd: float | None = None
     budget_tokens: int | None = None
     budget_calls: int | None = None

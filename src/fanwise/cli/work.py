@@ -33,6 +33,7 @@ from fanwise.models.prices import Prices
 from fanwise.progress.report import summary_json
 from fanwise.progress.words import duration
 from fanwise.records import NOTHING, Json, RunRecord, Timeouts
+from fanwise.retry.hedge import read_hedge
 from fanwise.retry.policy import Retry
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ class Session:
             "limits": Limits(concurrency=options.max_concurrency, rpm=options.rpm, tpm=options.tpm),
             "budget": _budget(options),
             "retry": Retry(max_attempts=options.max_attempts),
+            "hedge": None if options.hedge is None else read_hedge(options.hedge),
             "timeouts": timeouts,
             "total_s": math.inf if options.timeout_s is None else options.timeout_s,
             "base_url": options.base_url,

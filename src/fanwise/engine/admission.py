@@ -66,6 +66,10 @@ class Admission:
         for breaker in self._breakers.values():
             breaker.refuse_all(error)
 
+    def calm(self, call: Call) -> bool:
+        """Whether nothing is wrong with its model that a further send would add to."""
+        return self._refusal is None and self._breaker(call).closed
+
     def nobody_there(self, call: Call, error: CallError) -> None:
         """No call of this pool can succeed: those who wait at a breaker of it learn it too."""
         pool = call.target.pool

@@ -14,6 +14,7 @@ from fanwise.engine.admission import Admission
 from fanwise.engine.attempts import Attempts
 from fanwise.engine.calls import Caller
 from fanwise.engine.flights import Flights
+from fanwise.engine.hedging import Hedging
 from fanwise.engine.parts import Parts
 from fanwise.engine.pools import Pools
 from fanwise.engine.recognition import SAMPLE, Recognition
@@ -59,18 +60,23 @@ def assemble(
     )
     prices = Prices()
     spending = _spending(stack, options, home, journal, prices=prices)
+    admission = Admission(
+        spending=spending, retry=options.retry, total_s=options.total_s, clock=clock
+    )
+    hedge = options.hedge
     attempts = Attempts(
         journal=journal,
         retry=options.retry,
         timeouts=options.timeouts,
-        admission=Admission(
-            spending=spending, retry=options.retry, total_s=options.total_s, clock=clock
-        ),
+        admission=admission,
         prices=prices,
         progress=progress,
         clock=clock,
         chance=options.chance,
         key_env=options.api_key_env,
+        hedging=None
+        if hedge is None
+        else Hedging(hedge, admission=admission, spending=spending, clock=clock),
     )
     caller = _caller(
         stack, options, home, journal, attempts=attempts, progress=progress, recognition=recognition
@@ -133,6 +139,7 @@ def _spending(
         worked_s=_worked_s(home, journal),
         prices=prices,
         clock=options.clock,
+        priced=options.hedge is not None and options.hedge.max_usd is not None,
     )
     stack.callback(spending.stop)
     return spending

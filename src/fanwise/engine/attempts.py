@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Awaitable
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fanwise.engine.course import (
@@ -27,6 +28,7 @@ from fanwise.engine.course import (
 )
 from fanwise.engine.guarding import parked, parks
 from fanwise.engine.keyring import hopeless, refuses_key, with_key
+from fanwise.engine.queueing import Pauses
 from fanwise.engine.spending import NOTHING_USED
 from fanwise.errors import (
     CallError,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 
     from fanwise.clock import Clock
     from fanwise.engine.admission import Admission
+    from fanwise.engine.hedging import Hedging
     from fanwise.engine.work import Call
     from fanwise.journal.memory import Journal
     from fanwise.limits.limiter import Permit
@@ -85,6 +88,7 @@ class Attempts:
         clock: Time.
         chance: Source of jitter.
         key_env: The environment variable that holds the key, where it is not the provider's usual.
+        hedging: Who sends what stalls a second time; ``None`` for nobody.
     """
 
     def __init__(
@@ -99,6 +103,7 @@ class Attempts:
         clock: Clock,
         chance: random.Random,
         key_env: str | None = None,
+        hedging: Hedging | None = None,
     ) -> None:
         self._journal = journal
         self._retry = retry
@@ -109,16 +114,15 @@ class Attempts:
         self._clock = clock
         self._chance = chance
         self._key_env = key_env
-        self._pauses: set[asyncio.Future[None]] = set()
+        self._attempt = self.send if hedging is None else partial(hedging.send, sender=self)
+        self._pauses = Pauses()
         self._refusal: FanwiseError | None = None
 
     def refuse_all(self, error: FanwiseError) -> None:
         """Ends every wait before a send but that for a permit, now or later, with this error."""
         self._refusal = error
         self._admission.refuse_all(error)
-        for pause in self._pauses:
-            if not pause.done():
-                pause.set_exception(error)
+        self._pauses.refuse_all(error)
 
     @property
     def backing_off(self) -> int:
@@ -163,7 +167,7 @@ class Attempts:
                     raise
                 if not course.intended:
                     await self._intend(call, course, permit)
-                reply = await self._send(call, course, permit)
+                reply = await self._attempt(call, course, permit)
                 if isinstance(reply, Response):
                     answer = await self._served(call, course, reply)
                     if answer is not None:
@@ -194,7 +198,8 @@ class Attempts:
             raise
         course.intended = True
 
-    async def _send(self, call: Call, course: Course, permit: Permit) -> Response | Failure:
+    async def send(self, call: Call, course: Course, permit: Permit) -> Response | Failure:
+        """One attempt: sent, classified, its permit settled, noted in its course."""
         call.work.sent = True
         clock = self._clock
         number = len(course.attempts) + 1
@@ -211,9 +216,8 @@ class Attempts:
             permit.settle(_CANCELLED)
             self._admission.ended(call, course, "cancelled", usage=None)
             self._note(course, _CANCELLED, permit, sent_at=sent_at, status=None)
-            with contextlib.suppress(FanwiseError, TimeoutError):
-                async with asyncio.timeout(_CLEAN_UP_S):
-                    await self._settle(call, course, "ambiguous")
+            if not course.raced:
+                await self.give_up(call, course, None)
             raise
         except BaseException:
             permit.settle(_CANCELLED)
@@ -237,6 +241,13 @@ class Attempts:
             call.target.pool.served = True
             call.target.learn(call.request, usage)
         return reply
+
+    async def give_up(self, call: Call, course: Course, reply: Response | None) -> None:
+        """The caller has left: an answer is kept; without one, the send may have been paid for."""
+        with contextlib.suppress(FanwiseError, TimeoutError):
+            async with asyncio.timeout(_CLEAN_UP_S):
+                if reply is None or await self._served(call, course, reply) is None:
+                    await self._settle(call, course, "ambiguous")
 
     def _note(
         self,
@@ -326,7 +337,7 @@ class Attempts:
             await self._settle(call, course, "failed", error=error)
             raise error
         try:
-            await self._pause(decision.wait_s)
+            await self._pauses.wait(decision.wait_s)
         except BaseException as error:
             await self._leave(call, course, error)
             raise
@@ -343,19 +354,6 @@ class Attempts:
             with contextlib.suppress(FanwiseError, TimeoutError):
                 async with asyncio.timeout(_CLEAN_UP_S):
                     await self._settle(call, course, "cancelled")
-
-    async def _pause(self, wait_s: float) -> None:
-        if self._refusal is not None:
-            raise self._refusal
-        loop = asyncio.get_running_loop()
-        pause: asyncio.Future[None] = loop.create_future()
-        timer = loop.call_later(wait_s, _wake, pause)
-        self._pauses.add(pause)
-        try:
-            await pause
-        finally:
-            timer.cancel()
-            self._pauses.discard(pause)
 
     def _in_time(self, course: Course) -> bool:
         return self._clock.monotonic() < course.deadline
@@ -381,7 +379,7 @@ class Attempts:
             response=kept(answer) if answer else {},
             error=ErrorInfo.of(error) if error else None,
             usage=course.usage,
-            cost_usd=self._prices.cost_usd(call.request.model, course.usage)
+            cost_usd=course.with_unknown(self._prices.cost_usd(call.request.model, course.usage))
             if served or answer
             else _FREE,
             attempts=course.attempts,
@@ -393,8 +391,3 @@ class Attempts:
         self._progress.call_finished(record)
         more_follows = call.work.last and answer is not None
         return self._journal.settle(record, more_follows=more_follows)
-
-
-def _wake(pause: asyncio.Future[None]) -> None:
-    if not pause.done():
-        pause.set_result(None)

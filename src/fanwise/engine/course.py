@@ -27,6 +27,8 @@ from fanwise.records import (
 from fanwise.records.quick import maker
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from fanwise.engine.work import Call
     from fanwise.limits.limiter import Permit
 
@@ -56,6 +58,8 @@ class Course:
     breaker: Breaker | None = None
     given: Pass = NO_PASS
     retry_tokens: float = 0.0
+    raced: bool = False  # one of several sends of its call: who started them settles it
+    unknown_sends: int = 0  # of an answered call, those that were cancelled: perhaps paid for
 
     def note(
         self,
@@ -96,6 +100,13 @@ class Course:
             self.transient_failures += 1
         elif last:
             self.transient_failures += most
+
+    def with_unknown(self, cost_usd: Decimal | None) -> Decimal | None:
+        """A cost with that of its cancelled sends, each taken for as dear as those answered."""
+        if not self.unknown_sends or cost_usd is None:
+            return cost_usd
+        answered = sum(attempt.verdict == "served" for attempt in self.attempts)
+        return cost_usd + cost_usd * self.unknown_sends / max(1, answered)
 
 
 make_course = maker(Course)

@@ -37,6 +37,7 @@ from fanwise.retry.policy import Retry
 
 if TYPE_CHECKING:
     from fanwise.journal.memory import Journal
+    from fanwise.retry.hedge import Hedge
     from fanwise.simulator.profile import SimProfile
 
 
@@ -65,6 +66,8 @@ class OpenRun:
             stated is learned.
         retry: How failures are met.
         timeouts: Deadlines of one attempt.
+        hedge: When a call that stalls is sent a second time (:class:`fanwise.types.Hedge`); never
+            by default.
         budget: What the run may spend over all of its sessions; nothing is bounded by default.
         total_s: Deadline of a call in seconds from its first send, retries and waits included.
         base_url: Where ``openai/…`` models are served, if not at OpenAI.
@@ -101,6 +104,7 @@ class OpenRun:
     options: Mapping[str, Json] = NOTHING
     limits: Limits = field(default_factory=Limits)
     retry: Retry = field(default_factory=Retry)
+    hedge: Hedge | None = None
     budget: Budget | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
     total_s: float = math.inf

@@ -10,6 +10,7 @@ from fanwise.engine.checks import check_policies
 from fanwise.engine.runner import check_seconds
 from fanwise.errors import ConfigError
 from fanwise.records import Timeouts
+from fanwise.retry.hedge import Hedge
 
 if TYPE_CHECKING:
     from fanwise.engine.opening import OpenRun
@@ -25,6 +26,8 @@ def check_opening(asked: OpenRun) -> None:
     check_seconds("total_s", asked.total_s)
     check_policies(asked.limits, asked.retry)
     _check_kinds(asked.timeouts, asked.simulator)
+    if not isinstance(cast("object", asked.hedge), Hedge | None):
+        raise ConfigError(f"hedge is {asked.hedge!r}", hint="write hedge=fw.types.Hedge(after_s=5)")
     _check_parts(asked)
     _check_models(asked.models)
 

@@ -1,4 +1,4 @@
-"""A line of calls that wait for something other than a permit."""
+"""Calls that wait for something other than a permit: in a line, or for a time."""
 
 from __future__ import annotations
 
@@ -58,3 +58,40 @@ class Waiting(Generic[W, G]):
                 give_back(turn.result())
             advance()
             raise
+
+
+class Pauses:
+    """Waits for a time, all of which one error can end."""
+
+    def __init__(self) -> None:
+        self._pauses: set[asyncio.Future[None]] = set()
+        self._refusal: Exception | None = None
+
+    def __len__(self) -> int:
+        return len(self._pauses)
+
+    def refuse_all(self, error: Exception) -> None:
+        """Gives everybody who waits, now or later, this error."""
+        self._refusal = error
+        for pause in self._pauses:
+            if not pause.done():
+                pause.set_exception(error)
+
+    async def wait(self, wait_s: float) -> None:
+        """Waits so many seconds. Raises what :meth:`refuse_all` was given."""
+        if self._refusal is not None:
+            raise self._refusal
+        loop = asyncio.get_running_loop()
+        pause: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(wait_s, _wake, pause)
+        self._pauses.add(pause)
+        try:
+            await pause
+        finally:
+            timer.cancel()
+            self._pauses.discard(pause)
+
+
+def _wake(pause: asyncio.Future[None]) -> None:
+    if not pause.done():
+        pause.set_result(None)

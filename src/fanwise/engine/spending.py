@@ -14,6 +14,8 @@ from fanwise.limits.estimate import TokenEstimator
 from fanwise.records import BudgetKind, BudgetUse, Counters, Json, Usage
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from fanwise.clock import Clock
     from fanwise.engine.work import Call
     from fanwise.models.prices import Prices
@@ -46,6 +48,7 @@ class Spending:
         worked_s: How long they have worked, in seconds.
         prices: What tokens cost.
         clock: Time.
+        priced: Whether every model needs a price although the budget holds no money.
     """
 
     def __init__(
@@ -56,7 +59,9 @@ class Spending:
         worked_s: float,
         prices: Prices,
         clock: Clock,
+        priced: bool = False,
     ) -> None:
+        self._priced = priced
         spent = Amount(
             usd=before.cost_usd,
             tokens=before.input_tokens + before.output_tokens,
@@ -125,9 +130,9 @@ class Spending:
         """Refuses a model that the budget cannot hold.
 
         Raises:
-            ConfigError: There is a budget of money, and the model's price is unknown.
+            ConfigError: There is a budget of money, for hedges too, and no price of the model.
         """
-        if self._purse.budget.usd is not None:
+        if self._priced or self._purse.budget.usd is not None:
             self.check_priced(model)
 
     def check_priced(self, model: str) -> None:
@@ -135,6 +140,19 @@ class Spending:
         check_price(self._prices, model)
 
     # around a send
+
+    def has_room(self, call: Call) -> bool:
+        """Whether one more send of a call fits into the budget at once."""
+        if not self._purse.budget.bounds_calls or call.target.endpoint.provider in _FREE:
+            return True
+        cost = self._expected(call, first=False)
+        return not self._waiting and self._purse.admits(cost) == "now"
+
+    def likely_usd(self, call: Call) -> Decimal | None:
+        """What one more send of a call may cost; ``None`` where its price is unknown."""
+        cost = self._estimator.estimate(call.request)
+        usage = Usage(input_tokens=cost.input_tokens, output_tokens=cost.output_tokens)
+        return self._prices.cost_usd(call.request.model, usage)
 
     async def reserve(self, call: Call, *, first: bool) -> Amount:
         """Sets aside what an attempt may cost; waits where others have to end first.

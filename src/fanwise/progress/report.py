@@ -15,6 +15,8 @@ from fanwise.progress.tallies import (
     AmbiguousCall,
     ErrorGroup,
     ErrorGroups,
+    HedgeReport,
+    HedgeTally,
     ModelReport,
     ModelTally,
 )
@@ -57,7 +59,8 @@ class Report:
         ambiguous_count: All of them.
         sessions: The run's sessions; every one but the first is a resume.
         refusals, retries: Attempts turned away for rate or capacity, and attempts after a call's
-            first.
+            first that were no hedges.
+        hedges: Calls that stalled and were sent a second time; ``None`` where there were none.
         bars: An even sample of at most 2000 calls for the waterfall; ``calls_sent`` is out of how
             many.
         timeline: Calls in flight and their ends over the run's work.
@@ -89,6 +92,7 @@ class Report:
     timeline: Sequence[Tick]
     seams: Sequence[float]
     budgets: Sequence[BudgetUse] = ()
+    hedges: HedgeReport | None = None
     learned: Mapping[str, Any] = NOTHING
 
     @property
@@ -174,6 +178,7 @@ def build_report(
         bars=tallies.waterfall.bars(),
         timeline=tallies.timeline.ticks(),
         seams=axis.seams,
+        hedges=tallies.hedges.report(),
     )
 
 
@@ -185,6 +190,7 @@ class _Tallies:
         self.chain = LongestChain()
         self.timeline = Timeline(axis)
         self.waterfall = Waterfall(axis)
+        self.hedges = HedgeTally()
         self.ambiguous: list[AmbiguousCall] = []
         self.ambiguous_count = 0
 
@@ -193,6 +199,7 @@ class _Tallies:
         if tally is None:
             tally = self.models[record.model] = ModelTally(model=record.model)
         tally.add(record)
+        self.hedges.add(record)
         for attempt in record.attempts:
             self.timeline.add(attempt)
         self.chain.add(
@@ -252,6 +259,7 @@ def summary_json(report: Report, output_file: str | None = None) -> dict[str, An
         "rate_limited": counters.rate_limited,
         "refusals": report.refusals,
         "retries": report.retries,
+        "hedges": _hedges(report.hedges),
         "tokens": {
             "input_tokens": counters.input_tokens,
             "output_tokens": counters.output_tokens,
@@ -277,6 +285,18 @@ def summary_json(report: Report, output_file: str | None = None) -> dict[str, An
         "ambiguous": [_ambiguous(call) for call in report.ambiguous],
         "sessions": [_session(session) for session in report.sessions],
         "output_file": output_file,
+    }
+
+
+def _hedges(found: HedgeReport | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "sent": found.sent,
+        "won": found.won,
+        "lost": found.lost,
+        "lost_usd": _dollars(found.lost_usd),
+        "item_ids": list(found.item_ids),
     }
 
 

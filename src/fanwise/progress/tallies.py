@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from fanwise.progress.sketch import Sketch
-from fanwise.records import CallRecord, CallState, ErrorInfo, ItemRecord
+from fanwise.records import HEDGE, Attempt, CallRecord, CallState, ErrorInfo, ItemRecord
 
 SAMPLE_IDS = 5
 ERROR_GROUPS = 100
@@ -79,6 +79,69 @@ class AmbiguousCall:
     state: CallState
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeReport:
+    """Calls that were sent a second time because they stalled.
+
+    Args:
+        sent: Second sends. ``won`` of them were answered first.
+        lost: Sends cancelled since another one of their call was answered: perhaps paid for.
+        lost_usd: What those are counted with in the cost; ``None`` where a price is unknown.
+        item_ids: Items with such calls, at most 10 000.
+    """
+
+    sent: int
+    won: int
+    lost: int
+    lost_usd: Decimal | None
+    item_ids: Sequence[str]
+
+
+class HedgeTally:
+    """The hedges of a run while its calls stream by."""
+
+    def __init__(self) -> None:
+        self._sent = self._won = self._lost = 0
+        self._lost_usd: Decimal | None = Decimal(0)
+        self._item_ids: list[str] = []
+
+    def add(self, record: CallRecord) -> None:
+        """Counts the hedges of a call, if it has any."""
+        hedges = [attempt for attempt in record.attempts if is_hedge(attempt)]
+        if not hedges:
+            return
+        self._sent += len(hedges)
+        self._won += any(attempt.verdict == "served" for attempt in hedges)
+        if len(self._item_ids) < AMBIGUOUS_LISTED:
+            self._item_ids.append(record.key.item_id)
+        if record.state == "ambiguous":
+            return
+        lost = sum(attempt.verdict == "cancelled" for attempt in record.attempts)
+        answered = sum(attempt.verdict == "served" for attempt in record.attempts)
+        self._lost += lost
+        if lost and record.cost_usd is None:
+            self._lost_usd = None
+        elif record.cost_usd is not None and self._lost_usd is not None and lost:
+            self._lost_usd += record.cost_usd * lost / (lost + answered)
+
+    def report(self) -> HedgeReport | None:
+        """The figures; ``None`` where nothing was hedged."""
+        if not self._sent:
+            return None
+        return HedgeReport(
+            sent=self._sent,
+            won=self._won,
+            lost=self._lost,
+            lost_usd=self._lost_usd,
+            item_ids=tuple(self._item_ids),
+        )
+
+
+def is_hedge(attempt: Attempt) -> bool:
+    """Whether an attempt was sent while another one of its call stalled."""
+    return attempt.reason.startswith(HEDGE)
+
+
 @dataclass(slots=True, kw_only=True)
 class ModelTally:
     """One model's figures while calls stream by."""
@@ -106,7 +169,8 @@ class ModelTally:
         self.served += record.state == "served"
         self.failed += record.state == "failed"
         self.attempts += len(record.attempts)
-        self.retries += max(0, len(record.attempts) - 1)
+        hedges = sum(is_hedge(attempt) for attempt in record.attempts)
+        self.retries += max(0, len(record.attempts) - hedges - 1)
         for attempt in record.attempts:
             if attempt.verdict == "served":
                 self.latency.add(attempt.ended_at - attempt.started_at)

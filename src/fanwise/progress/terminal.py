@@ -19,7 +19,7 @@ from rich.text import Text
 from fanwise.progress.lines import cost, done_of, share_of
 from fanwise.progress.live import Snapshot
 from fanwise.progress.report import Report
-from fanwise.progress.tallies import AmbiguousCall, ErrorGroup, ModelReport
+from fanwise.progress.tallies import AmbiguousCall, ErrorGroup, HedgeReport, ModelReport
 from fanwise.progress.words import (
     MACHINE_BOUND,
     budget,
@@ -185,6 +185,9 @@ def _sections(report: Report, *, wide: bool) -> Iterator[RenderableType]:
     if report.errors:
         yield _heading("Errors")
         yield from _errors(report.errors)
+    if report.hedges is not None:
+        yield _heading("Hedges")
+        yield Text(_hedged(report.hedges))
     if report.ambiguous_count:
         yield _heading("Possibly paid twice")
         yield from _ambiguous(report)
@@ -294,6 +297,16 @@ def _models(models: Sequence[ModelReport], *, wide: bool) -> RenderableType:
             money(model.cost_usd),
         )
     return table
+
+
+def _hedged(hedges: HedgeReport) -> str:
+    said = f"{number(hedges.sent)} sent as their calls stalled, {number(hedges.won)} answered first"
+    if not hedges.lost:
+        return said
+    return (
+        f"{said}; {number(hedges.lost)} sends were cancelled, perhaps paid, "
+        f"and are counted with {money(hedges.lost_usd)}"
+    )
 
 
 def _errors(groups: Sequence[ErrorGroup]) -> Iterator[RenderableType]:

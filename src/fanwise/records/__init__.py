@@ -9,6 +9,7 @@ from __future__ import annotations
 from fanwise.records.answers import NO_USAGE, Delta, Failure, FailureKind, Phase, Response, Usage
 from fanwise.records.budgets import BudgetKind, BudgetUse
 from fanwise.records.journal import (
+    HEDGE,
     Attempt,
     CallIntent,
     CallKey,
@@ -39,6 +40,7 @@ from fanwise.records.requests import (
 from fanwise.records.verdicts import Cause, Cost, Dimension, StatedLimit, Verdict, VerdictKind
 
 __all__ = [
+    "HEDGE",
     "NOTHING",
     "NO_USAGE",
     "Attempt",

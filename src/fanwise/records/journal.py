@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from fanwise.errors import FanwiseError
 from fanwise.records.answers import NO_USAGE, Usage
@@ -20,6 +20,10 @@ class CallKey:
     item_id: str
     content_key: str
     sample: int = 0
+
+
+HEDGE: Final = "hedge"
+"""How the reason of an attempt begins that was sent while another one of its call stalled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
