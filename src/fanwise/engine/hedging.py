@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Reply: TypeAlias = "Response | Failure"
 _INACCURACY: Final = 1.02  # a sketch tells its values to within 1 %
+_AGAIN_S: Final = 0.1  # what forbids a hedge now may not later
 _STALLED: Final = "it stalled, and its hedge was answered first"
 _LOST: Final = f"{HEDGE}: another send of this call was answered first"
 
@@ -83,9 +84,12 @@ class Hedging:
         claimed_usd: Decimal | None = None
         try:
             race.add(course, sender.send(race.heard(course), course, permit))
-            await race.until_stalled(self._after_s(call))
+            after_s = self._after_s(call)
+            await race.until_stalled(after_s)
+            while race.stalled and not self._may(call):
+                await race.until_stalled(max(after_s or 0.0, _AGAIN_S))
             shown_s = self._clock.monotonic() - began
-            if race.stalled and self._may(call):
+            if race.stalled:
                 claimed_usd = self._claim(call)
                 side = race.side()
                 race.add(side, self._second(race, side, sender=sender))

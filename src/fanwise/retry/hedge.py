@@ -54,9 +54,14 @@ class Hedge:
         for name, value, least, below, bound in bounds:
             if value is None:
                 continue
-            number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-            if not (number and least <= value < below):
+            if not _within(value, least, below):
                 raise ConfigError(f"{name}={value!r} is impossible", hint=f"give {name}, {bound}")
+
+
+def _within(value: object, least: float, below: float) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return False
+    return least <= value < below
 
 
 def wait_s(hedge: Hedge, *, seen: int, quantile_s: float | None) -> float | None:

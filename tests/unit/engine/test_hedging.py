@@ -181,6 +181,23 @@ def test_hedges_are_a_small_share_of_all_sends() -> None:
     run_virtual(main())
 
 
+def test_a_hedge_that_may_not_go_out_yet_goes_out_when_it_may() -> None:
+    async def main() -> None:
+        # Two stall at once, and one hedge in twenty sends is allowed.
+        def service_s(request: Request) -> float:
+            stalls = prompt_of(request) in {"q0", "q1"}
+            return 300.0 if stalls and model.sends[prompt_of(request)] == 1 else 1.0
+
+        model = ScriptedModel(service_s=service_s)
+        hedge = Hedge(after_s=5.0)
+        async with open_scripted(model, hedge=hedge, limits=Limits(concurrency=4)) as run:
+            await run.map(ask, range(100)).collect()
+        assert model.cancelled == 2
+        assert asyncio.get_running_loop().time() < 60
+
+    run_virtual(main())
+
+
 async def duration_s(hedge: Hedge | None) -> tuple[float, int]:
     """How long 1000 calls take of which every fiftieth stalls for a minute; and their sends."""
     stalls = set(range(0, 1000, 50))
