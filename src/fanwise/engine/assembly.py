@@ -63,7 +63,6 @@ def assemble(
     admission = Admission(
         spending=spending, retry=options.retry, total_s=options.total_s, clock=clock
     )
-    hedge = options.hedge
     attempts = Attempts(
         journal=journal,
         retry=options.retry,
@@ -74,9 +73,7 @@ def assemble(
         clock=clock,
         chance=options.chance,
         key_env=options.api_key_env,
-        hedging=None
-        if hedge is None
-        else Hedging(hedge, admission=admission, spending=spending, clock=clock),
+        hedging=_hedging(options, admission, spending),
     )
     caller = _caller(
         stack, options, home, journal, attempts=attempts, progress=progress, recognition=recognition
@@ -94,6 +91,14 @@ def assemble(
         progress=progress,
         repeat_ambiguous=options.ambiguous == "retry",
     )
+
+
+def _hedging(options: OpenRun, admission: Admission, spending: Spending) -> Hedging | None:
+    """Who sends what stalls a second time."""
+    hedge = options.hedge
+    if hedge is None:
+        return None
+    return Hedging(hedge, admission=admission, spending=spending, clock=options.clock)
 
 
 def _caller(
