@@ -1,0 +1,303 @@
+"""What is to be graded: a table of answers, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Self, cast
+
+import fanwise as fw
+from fanwise.pipelines.grading.marking import kind_of
+from fanwise.pipelines.grading.reading import check_question, options_in, truth_in
+from fanwise.pipelines.grading.records import Question, Task
+from fanwise.pipelines.grading.work import RULES_MODEL
+
+MODES: Final = ("auto", "parallel", "batch", "sequential")
+MOST_AT_ONCE: Final = 10
+MOST_INLINE: Final = 10_000
+STDIN: Final = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Where in a row everything stands; a column within a column is named ``outer.inner``.
+
+    Args:
+        question, expected, answer: Must be there; ``expected`` not where there is a rubric.
+        kind: ``multiple_choice``, ``short_answer``, ``numeric`` or ``problem_solving``; without it
+            the kind follows from options and expected answer.
+        options: A list, or its texts with a bar or a line end between them.
+        rubric, tolerance: See :class:`Question`.
+        label: Somebody else's judgement, to compare with; never shown to whoever grades.
+    """
+
+    question: str = "question"
+    expected: str = "expected"
+    answer: str = "answer"
+    kind: str = "kind"
+    options: str = "options"
+    rubric: str = "rubric"
+    tolerance: str = "tolerance"
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradingJob:
+    """Answers to be graded.
+
+    Args:
+        source: A table as :func:`fanwise.documents.read_rows` takes it; or ``-``.
+        answers: Or the rows themselves, at most 10 000.
+        columns: Where in a row everything stands.
+        model: Whom to ask about answers that no rule can grade, as ``provider/model``.
+        processing_mode: ``auto``, ``parallel``, ``batch`` or ``sequential``; counts only what needs
+            a model.
+        max_concurrent_tasks: Most calls at once, 1 to 10; ``None`` for as many as the limits
+            allow.
+        pack_size: Most answers in one packed request, 2 to 50.
+        easiest_first: Take the questions first that were answered best before (in this store).
+        reuse: Whether grades of equal answers, given before, count.
+        limit: Most rows.
+        parameters: Sampling parameters by the provider's own names.
+        stdin: What ``-`` reads.
+
+    Raises:
+        InvalidFields: Fields are wrong: a reason for each one.
+    """
+
+    source: str | Path | None = None
+    answers: Sequence[Mapping[str, Any]] = ()
+    columns: Columns = field(default_factory=Columns)
+    model: str = RULES_MODEL
+    processing_mode: str = "auto"
+    max_concurrent_tasks: int | None = None
+    pack_size: int = 10
+    reuse: bool = True
+    limit: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    stdin: BinaryIO | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        wrong: dict[str, str] = {}
+        if (self.source is None) == (not self.answers):
+            wrong["answers"] = "give either a source or a list of one answer or more"
+        elif len(self.answers) > MOST_INLINE:
+            wrong["answers"] = f"has {len(self.answers):,} entries; the most is {MOST_INLINE:,}"
+        if not self.model.strip():
+            wrong["model"] = "is empty; name one as provider/model"
+        wrong |= wrong_modes(self.processing_mode, self.max_concurrent_tasks, optional=True)
+        if not _whole(self.pack_size, 2, 50):
+            wrong["pack_size"] = f"is {self.pack_size!r}; it is a whole number from 2 to 50"
+        if self.limit is not None and not _whole(self.limit, 1, None):
+            wrong["limit"] = f"is {self.limit!r}; it is a whole number of 1 or more"
+        if wrong:
+            raise fw.errors.InvalidFields("grading", wrong, hint="mend them and begin again")
+
+    @classmethod
+    def from_json(cls, fields_: Mapping[str, Any]) -> Self:
+        """The job that JSON describes; ``columns`` is an object of its own.
+
+        Raises:
+            InvalidFields: One reason for each field that is wrong; unknown fields are wrong too.
+        """
+        wrong: dict[str, str] = {}
+        given: dict[str, Any] = dict(fields_)
+        known = {one.name for one in fields(cls)} - {"stdin"}
+        wrong |= {
+            name: f"is unknown; there are {', '.join(sorted(known))}"
+            for name in given.keys() - known
+        }
+        wrong |= _wrong_types(given)
+        columns = given.get("columns", {})
+        if not isinstance(columns, Mapping):
+            wrong["columns"] = "is no object of column names"
+            columns = {}
+        named = cast("Mapping[str, Any]", columns)
+        allowed = {one.name for one in fields(Columns)}
+        for name, value in named.items():
+            if name not in allowed:
+                wrong[f"columns.{name}"] = f"is unknown; there are {', '.join(sorted(allowed))}"
+            elif not isinstance(value, str):
+                wrong[f"columns.{name}"] = "is no text"
+        made: Self | None = None
+        kept = {name: value for name, value in given.items() if name in known - wrong.keys()}
+        kept["columns"] = Columns(
+            **{name: value for name, value in named.items() if f"columns.{name}" not in wrong}
+        )
+        if "answers" in wrong or "source" in wrong:
+            kept |= {"source": "-", "answers": ()}
+        try:
+            made = cls(**kept)
+        except fw.errors.InvalidFields as error:
+            wrong |= error.fields
+        if wrong or made is None:
+            raise fw.errors.InvalidFields("grading", wrong, hint="mend them and begin again")
+        return made
+
+    def as_json(self) -> dict[str, Any]:
+        """What :meth:`from_json` makes this job of again."""
+        given: dict[str, Any] = {
+            "columns": {one.name: getattr(self.columns, one.name) for one in fields(Columns)},
+            "model": self.model,
+            "processing_mode": self.processing_mode,
+            "max_concurrent_tasks": self.max_concurrent_tasks,
+            "pack_size": self.pack_size,
+            "reuse": self.reuse,
+            "limit": self.limit,
+            "parameters": dict(self.parameters),
+        }
+        if self.source is not None:
+            return {"source": str(self.source), **given}
+        return {"answers": [dict(row) for row in self.answers], **given}
+
+    def entries(self) -> Iterator[Entry]:
+        """The rows, in their order, each with an id.
+
+        Raises:
+            InputError: The source cannot be read.
+            ConfigError: The first row has no such columns.
+        """
+        for row in fw.documents.identified(self._rows(), source=str(self.source or "")):
+            entry = Entry(id=str(row.id), index=row.position, line=row.line, data=row.data)
+            if row.position == 0:
+                _check_columns(self.columns, row.data)
+            yield entry
+
+    def _rows(self) -> Iterable[fw.documents.Row]:
+        if self.source is not None:
+            return fw.documents.read_rows(self.source, limit=self.limit, stdin=self.stdin)
+        taken = self.answers if self.limit is None else self.answers[: self.limit]
+        return (
+            fw.documents.Row(_own_id(data), place, place + 1, data)
+            for place, data in enumerate(taken)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A row of the table that has not been looked into yet."""
+
+    id: str
+    index: int
+    line: int
+    data: Mapping[str, Any]
+
+
+def task_of(entry: Entry, columns: Columns) -> Task:
+    """The task that a row describes.
+
+    Raises:
+        InputError: Something in it is missing or wrong, in words that name the row.
+    """
+    data = entry.data
+    options = options_in(found(data, columns.options))
+    expected = text_in(found(data, columns.expected))
+    kind: Any = text_in(found(data, columns.kind)).strip() or kind_of(expected, options)
+    question = Question(
+        text=text_in(found(data, columns.question)),
+        kind=kind,
+        expected=expected,
+        options=options,
+        rubric=text_in(found(data, columns.rubric)),
+        tolerance=text_in(found(data, columns.tolerance)),
+    )
+    wrong = check_question(question)
+    if wrong:
+        told = "; ".join(f"{name} {reason}" for name, reason in wrong.items())
+        raise fw.errors.InputError(told, source=f"row {entry.line}", hint="mend the row")
+    return Task(
+        id=entry.id,
+        question=question,
+        answer=text_in(found(data, columns.answer)),
+        index=entry.index,
+        label=truth_in(found(data, columns.label)) if columns.label else None,
+    )
+
+
+def found(data: Mapping[str, Any], column: str) -> Any:
+    """What stands in a column, or in a column within a column; ``None`` where there is none."""
+    if not column or column in data:
+        return data.get(column)
+    value: Any = data
+    for part in column.split("."):
+        if not isinstance(value, Mapping):
+            return None
+        value = cast("Mapping[str, Any]", value).get(part)
+    return value
+
+
+def text_in(value: object) -> str:
+    """A cell as text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def wrong_modes(mode: object, at_once: object, *, optional: bool = False) -> dict[str, str]:
+    """What is wrong with a processing mode and a number of concurrent tasks."""
+    wrong: dict[str, str] = {}
+    if mode not in MODES:
+        wrong["processing_mode"] = f"is {mode!r}; it is one of {', '.join(MODES)}"
+    if not (optional and at_once is None) and not _whole(at_once, 1, MOST_AT_ONCE):
+        wrong["max_concurrent_tasks"] = f"is {at_once!r}; it is a whole number from 1 to 10"
+    return wrong
+
+
+def _whole(value: object, least: int, most: int | None) -> bool:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return value >= least and (most is None or value <= most)
+
+
+def _own_id(data: Mapping[str, Any]) -> str | None:
+    given = data.get("id")
+    return None if given is None or given == "" else str(given)
+
+
+def _check_columns(columns: Columns, data: Mapping[str, Any]) -> None:
+    """Columns that must be there are named before anything is spent."""
+    missing = [name for name in (columns.question, columns.answer) if not _has(data, name)]
+    if not _has(data, columns.expected) and not _has(data, columns.rubric):
+        missing.append(columns.expected)
+    if columns.label and not _has(data, columns.label):
+        missing.append(columns.label)
+    if missing:
+        raise fw.errors.ConfigError(
+            f"the table has no column {', '.join(map(repr, missing))}",
+            hint=f"it has {', '.join(list(data)[:20])}; say which is which",
+        )
+
+
+def _has(data: Mapping[str, Any], column: str) -> bool:
+    if column in data:
+        return True
+    outer, _, inner = column.partition(".")
+    within = data.get(outer)
+    return bool(inner) and isinstance(within, Mapping) and _has(cast("Any", within), inner)
+
+
+def _wrong_types(given: Mapping[str, Any]) -> dict[str, str]:
+    wrong: dict[str, str] = {}
+    for name in ("model", "processing_mode", "source"):
+        value = given.get(name, "")
+        if not isinstance(value, str) and not (name == "source" and value is None):
+            wrong[name] = "is no text"
+    if not isinstance(given.get("reuse", True), bool):
+        wrong["reuse"] = "is neither true nor false"
+    if not isinstance(given.get("parameters", {}), Mapping):
+        wrong["parameters"] = "is no object"
+    rows = given.get("answers", ())
+    if not isinstance(rows, list | tuple):
+        wrong["answers"] = "is no list of objects"
+    else:
+        wrong |= {
+            f"answers.{place}": "is no object"
+            for place, row in enumerate(cast("Sequence[object]", rows))
+            if not isinstance(row, Mapping)
+        }
+    return wrong
