@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import resources
+
 from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
 
 from fanwise import __version__
 from fanwise.service import problems
 from fanwise.service.guard import App, Guard
 from fanwise.service.hub import Hub
-from fanwise.service.routes import health, runs, streams, uploads
+from fanwise.service.routes import health, pages, runs, streams, uploads
 
 SEED_PREFIXES = (
     "/api/review/",
@@ -18,7 +21,7 @@ SEED_PREFIXES = (
     "/api/tailor",
 )
 
-ROUTERS = (health.router, runs.router, streams.router, uploads.router)
+ROUTERS = (health.router, runs.router, streams.router, uploads.router, pages.router)
 
 
 def create_app(hub: Hub) -> App:
@@ -39,6 +42,8 @@ def create_app(hub: Hub) -> App:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    files = str(resources.files("fanwise.service.page").joinpath("static"))
+    app.mount("/static", StaticFiles(directory=files))
     settings = hub.settings
     return Guard(
         app,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +21,7 @@ from fanwise.clock import Clock
 from fanwise.ending import end_all
 from fanwise.errors import ConfigError, JournalError
 from fanwise.service.problems import NotFound
+from fanwise.service.series import Series
 from fanwise.service.views import Views, plain, snapshot_json
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ FAR_BEHIND = 10_000
 """A watcher so many events behind gets a snapshot and its number instead of all of them."""
 
 _LINGER_S = 5.0
+_SERIES_PIECE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class Feed:
         self._task: asyncio.Task[None] | None = None
         self._reader: JournalReader | None = None
         self._watcher: Any = None
+        self._series: Series | None = None
+        self._series_at = 0
+        self.caught_up = False
         self._encoded: tuple[int, int, bytes] = (-1, -1, b"")
         self.watchers = 0
         self.idle_since = 0.0
@@ -84,6 +89,20 @@ class Feed:
 
     def __repr__(self) -> str:
         return f"<Feed {self.run_id}: at {self._last}, {self.watchers} watching>"
+
+    async def series(self) -> Mapping[str, Any] | None:
+        """The run's figures over time; ``None`` of a run that has not begun.
+
+        Of a run that ended unwatched, calls in flight are read from its calls.
+        """
+        series = self._series
+        if series is None:
+            return None
+        if self.ended and self.caught_up and not series.looked_at:
+            report = await self._views.report(self.run_id)
+            if not report.seams:
+                series.in_flight(report.timeline)
+        return series.as_json()
 
     @property
     def last(self) -> int:
@@ -147,13 +166,17 @@ class Feed:
     async def _look(self) -> None:
         active = self._supervisor.active(self.run_id)
         run = None if active is None else active.run
-        fresh, seen, live = await self._views.in_thread(lambda: self._read(own=run is not None))
+        fresh, seen, live, more = await self._views.in_thread(
+            lambda: self._read(own=run is not None)
+        )
         self._ring.extend(fresh)
         if fresh:
             self._last = fresh[-1].number
         shown = run.snapshot() if run is not None else seen
+        if shown is not None and self._series is not None and (live or active is not None):
+            self._series.seen(shown, at=self._clock.wall())
         snapshot: bytes = b"null" if shown is None else orjson.dumps(snapshot_json(shown))
-        ended = active is None and not live
+        ended = active is None and not (live or more)
         moved = bool(fresh) or snapshot != self.snapshot or ended != self.ended
         if active is not None and len(active.events) and active.events_seen:
             parts = [
@@ -175,13 +198,15 @@ class Feed:
         if moved:
             self._tell()
 
-    def _read(self, *, own: bool) -> tuple[list[Told], Any, bool]:
-        """In a thread: what is new in the journal, and the run's figures unless it is our own."""
+    def _read(self, *, own: bool) -> tuple[list[Told], Any, bool, bool]:
+        """In a thread: what is new in the journal, the run's figures unless it is our own, whether
+        a process works on it, and whether there is more to read at once.
+        """
         if self._reader is None:
             self._reader = self._open()
         reader = self._reader
         if reader is None:
-            return [], None, True
+            return [], None, True, False
         from fanwise.engine.watching import Watcher
 
         if self._watcher is None:
@@ -191,7 +216,19 @@ class Feed:
         snapshot, live = (None, True) if own else self._watcher.look()
         # After the look: whatever a run commits before it ends is read before it counts as ended.
         fresh = [told(one) for one in islice(reader.events(after=self._last), _KEPT)]
-        return fresh, snapshot, live or len(fresh) == _KEPT
+        self._follow(reader)
+        return fresh, snapshot, live, len(fresh) == _KEPT
+
+    def _follow(self, reader: JournalReader) -> None:
+        """Takes the items that have ended since into the series, so many at a time."""
+        if self._series is None:
+            self._series = Series(begin_s=reader.run.created_at)
+        taken = 0
+        for item in islice(reader.items(after=self._series_at), _SERIES_PIECE):
+            self._series.ended(item)
+            self._series_at = item.event
+            taken += 1
+        self.caught_up = taken < _SERIES_PIECE
 
     def _open(self) -> JournalReader | None:
         try:
@@ -222,11 +259,28 @@ class Feeds:
         self._feeds: dict[str, Feed] = {}
         self._opening = asyncio.Lock()
         self._sweep: asyncio.Task[None] | None = None
+        self._followed: dict[str, asyncio.Task[None]] = {}
 
     @property
     def watchers(self) -> int:
         """Everybody who watches a run."""
         return sum(feed.watchers for feed in self._feeds.values())
+
+    def follow(self, run_id: str) -> None:
+        """Looks at a run that has begun here until it ends, so that its course is known to whoever
+        looks on later.
+        """
+        self._followed[run_id] = asyncio.create_task(self._following(run_id), name="follow")
+
+    async def _following(self, run_id: str) -> None:
+        try:
+            async with self.watching(run_id) as feed:
+                while not feed.ended:
+                    await feed.changed(feed.version)
+        except (JournalError, NotFound):
+            return  # whoever asks for it is told
+        finally:
+            self._followed.pop(run_id, None)
 
     @asynccontextmanager
     async def watching(self, run_id: str) -> AsyncGenerator[Feed]:
@@ -272,8 +326,7 @@ class Feeds:
 
     async def stop(self) -> None:
         """Ends all of them, and with them every stream."""
-        if self._sweep is not None:
-            await end_all([self._sweep])
+        await end_all([*self._followed.values(), *([self._sweep] if self._sweep else ())])
         for feed in self._feeds.values():
             await feed.stop()
         self._feeds.clear()

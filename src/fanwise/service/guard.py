@@ -18,6 +18,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 COOKIE: Final = "fanwise_login"
 OPEN_PATHS: Final = frozenset({"/health", "/ready", "/login"})
+PAGES: Final = frozenset({"/", "/new", "/compare"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _BODIES: Final = ("application/json", "multipart/form-data")
 CONTENT_POLICY: Final = (
@@ -92,7 +93,7 @@ class Guard:
         caller: Caller | None = None
         if problem is None:
             caller = await self._caller(scope, headers)
-            if caller is None and not self._is_open(scope["path"]):
+            if caller is None and not self._is_open(scope):
                 problem = Problem(
                     status=401,
                     kind="unauthorized",
@@ -131,7 +132,10 @@ class Guard:
                 )
         return None
 
-    def _is_open(self, path: str) -> bool:
+    def _is_open(self, scope: Scope) -> bool:
+        path: str = scope["path"]
+        if scope["type"] == "http" and scope["method"] == "GET" and is_page(path):
+            return True  # it shows how to log in
         if path in OPEN_PATHS or path.startswith((*self._open_prefixes, *self._signed_prefixes)):
             return True
         return self._seed_routes == "open" and path.startswith(self._seed_prefixes)
@@ -160,6 +164,11 @@ class Guard:
             (b"access-control-expose-headers", b"etag, location, retry-after"),
             (b"vary", b"origin"),
         )
+
+
+def is_page(path: str) -> bool:
+    """Whether a path is a page's, which looks itself at who asks."""
+    return path in PAGES or path.startswith("/runs/")
 
 
 def _body_problem(scope: Scope, headers: Mapping[str, str]) -> Problem | None:

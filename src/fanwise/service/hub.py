@@ -122,6 +122,7 @@ async def open_hub(
         )
         views = Views(home, ledger, supervisor)
         feeds = Feeds(home=home, views=views, supervisor=supervisor, clock=clock)
+        supervisor.on_begin = feeds.follow
         hub = Hub(
             settings=settings,
             home=home,

@@ -5,7 +5,6 @@ whether or not anybody looks on; and goes on with what a stopped or killed servi
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import itertools
 import random
@@ -65,7 +64,6 @@ class Supervisor:
         chance: For ids of runs.
         resolve: Puts the paths of uploads where a job's fields name them.
         open_run: Opens a run; ``fw.open_run`` but in tests.
-        on_change: Is told of each run whose state has changed.
     """
 
     def __init__(
@@ -79,7 +77,6 @@ class Supervisor:
         resolve: Resolve,
         chance: random.Random | None = None,
         open_run: Callable[..., Any] = fw.open_run,
-        on_change: Callable[[Accepted], None] | None = None,
     ) -> None:
         self._home = home
         self._ledger = ledger
@@ -88,7 +85,7 @@ class Supervisor:
         self._resolve = resolve
         self._chance = chance or random.Random()
         self._open_run = open_run
-        self._on_change = on_change
+        self.on_begin: Callable[[str], None] = _nothing
         self._order = itertools.count()
         self._waiting: asyncio.PriorityQueue[tuple[int, int, str]] = asyncio.PriorityQueue()
         self._all: dict[str, Active] = {}
@@ -286,6 +283,7 @@ class Supervisor:
             given["options"] = {"pipeline": accepted.pipeline}
             async with self._open_run(name, **given) as run:
                 active.run = run
+                self.on_begin(accepted.run_id)
                 if active.cancelled:
                     run.cancel()
                 yield run
@@ -344,9 +342,10 @@ class Supervisor:
 
     def _tell(self, accepted: Accepted) -> None:
         log.info("run", run_id=accepted.run_id, pipeline=accepted.pipeline, state=accepted.state)
-        if self._on_change is not None:
-            with contextlib.suppress(Exception):
-                self._on_change(accepted)
+
+
+def _nothing(_: str) -> None:
+    """What happens where nobody wants to know."""
 
 
 def _fingerprint(asked: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import orjson
@@ -105,6 +106,33 @@ async def events(
 
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+
+
+@router.get("/runs/{run_id}/series", responses=documented(404), summary="A run's figures over time")
+async def series(request: Request, run_id: RunId) -> Response:
+    """Columns of equal length, at most 600 of each: items and tokens a second, calls in flight and
+    their limit, refusals, retries, latencies, cost. `caught_up` is false while a long run is still
+    being read: ask again.
+    """
+    await _exists(request, run_id)
+    async with hub_of(request).feeds.watching(run_id) as feed:
+        return json_response({"series": await feed.series(), "caught_up": feed.caught_up})
+
+
+@router.get(
+    "/runs/{run_id}/waterfall", responses=documented(404), summary="A run's calls along its time"
+)
+async def waterfall(request: Request, run_id: RunId) -> Response:
+    """At most 2000 bars, each with the stretches of its attempts; of more calls, a sample."""
+    report = await hub_of(request).views.report(run_id)
+    return json_response(
+        {
+            "wall_s": report.wall_s,
+            "calls": report.calls_sent,
+            "seams": list(report.seams),
+            "bars": [asdict(bar) for bar in report.bars],
+        }
+    )
 
 
 @router.post("/tickets", responses=documented(415), summary="A ticket for one stream")

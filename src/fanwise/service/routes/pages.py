@@ -1,0 +1,99 @@
+"""The pages: HTML with what it shows first, so that nothing flashes in."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from fanwise import __version__
+from fanwise.service.problems import NotFound
+from fanwise.service.routes.common import hub_of
+from fanwise.service.routes.runs import RunId
+from fanwise.service.views import plain
+
+if TYPE_CHECKING:
+    from fanwise.service.tokens import Caller
+
+router = APIRouter(include_in_schema=False)
+
+_FIRST_RUNS = 50
+_STATUSES = (
+    "running",
+    "waiting",
+    "paused",
+    "finished",
+    "failed",
+    "stopped",
+    "interrupted",
+    "cancelled",
+)
+_PARTS = (
+    ("charts", "Charts"),
+    ("results", "Results"),
+    ("errors", "Errors"),
+    ("waterfall", "Waterfall"),
+    ("report", "Report"),
+    ("input", "Input"),
+)
+
+
+@router.get("/")
+async def runs(request: Request, wrong: str = "") -> Response:
+    """The list of runs; whoever is not logged in is asked to."""
+    hub = hub_of(request)
+    if _caller(request) is None:
+        return _page(request, "login.html", here="", status=401, wrong=bool(wrong))
+    page = await hub.views.runs(limit=_FIRST_RUNS)
+    return _page(
+        request,
+        "runs.html",
+        here="runs",
+        first=_json({"data": page.data, "next": page.next}),
+        pipelines=sorted(hub.pipelines),
+        statuses=_STATUSES,
+    )
+
+
+@router.get("/runs/{run_id}")
+async def run(request: Request, run_id: RunId) -> Response:
+    """One run."""
+    if _caller(request) is None:
+        return _page(request, "login.html", here="", status=401, wrong=False)
+    try:
+        found = await hub_of(request).views.run(run_id)
+    except NotFound as error:
+        return _page(request, "missing.html", here="", status=404, message=error.message)
+    return _page(request, "run.html", here="", run=found, first=_json(found), parts=_PARTS)
+
+
+def _caller(request: Request) -> Caller | None:
+    return request.scope.get("state", {}).get("caller")
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(plain(value), option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("fanwise.service.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _page(request: Request, name: str, *, here: str, status: int = 200, **values: Any) -> Response:
+    text = (
+        _environment()
+        .get_template(name)
+        .render(here=here, caller=_caller(request), version=__version__, **values)
+    )
+    return HTMLResponse(text, status_code=status, headers={"cache-control": "no-store"})
