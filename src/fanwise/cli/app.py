@@ -56,6 +56,12 @@ _ENTRIES = (
         panel=_WORK,
     ),
     _Entry(
+        name="hooks",
+        target="fanwise.cli.hooks:hooks",
+        summary="Write opening lines for a post, scored by a judge.",
+        panel=_WORK,
+    ),
+    _Entry(
         name="plan",
         target="fanwise.cli.plan:plan",
         summary="Estimate time, tokens and cost of a run; sends nothing.",

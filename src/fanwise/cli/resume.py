@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from fanwise.journal.home import Home
     from fanwise.records import RunRecord
 
-_COMMANDS = {"run": "fanwise.cli.run", "scan": "fanwise.cli.scan"}
+_COMMANDS = {
+    "hooks": "fanwise.cli.hooks",
+    "run": "fanwise.cli.run",
+    "scan": "fanwise.cli.scan",
+}
 """By command: the module whose ``go_on`` goes on with its runs."""
 
 

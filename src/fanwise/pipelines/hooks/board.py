@@ -47,12 +47,17 @@ class Board:
         self._failed: dict[str, FailedModel] = {}
         self._comparisons: dict[tuple[str, str], Comparison] = {}
         self._pairs = 0
+        self._begun = False
         self._costs: list[Decimal | None] = []
 
     async def begin(self) -> None:
-        """Says that the job has begun."""
+        """Says that the job has begun, once."""
+        if self._begun:
+            return
+        self._begun = True
         count = len(self.job.models)
-        await self._teller.tell("progress", f"{count} model{'s' * (count > 1)} begin to write")
+        begins = "1 model begins" if count == 1 else f"{count} models begin"
+        await self._teller.tell("progress", f"{begins} to write")
 
     def contests(self) -> Iterator[Contest]:
         """An item for each model."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -119,8 +119,9 @@ async def hooks_of_many(
     """Carries several jobs out in one run, as :func:`execute` does one.
 
     Args:
-        jobs: Each with an id, different from the others'; the empty one for a job on its own. Read
-            no further ahead than there is somebody to take them.
+        jobs: Each with an id, different from the others'; the empty one for a job on its own. What
+            is no list is read in a thread of its own, no further ahead than there is somebody to
+            take them.
         on_result: Is given each job's result when its last model has ended; where comparisons are
             asked for, after these. Jobs that an interruption cut are given as far as they got. May
             be asynchronous.
@@ -189,6 +190,9 @@ class _Contests:
         self._on_event = on_event
         self._on_result = on_result
         self._boards: dict[str, Board] = {}
+        self._known: set[str] = set()
+        self._checked: set[str] = set()
+        self._wrong: fw.errors.ConfigError | None = None
         self._comparing: list[Board] = []
         self._items = 0
         self._clock = asyncio.get_running_loop()
@@ -197,10 +201,13 @@ class _Contests:
     async def carry_out(self) -> None:
         """To the end of the jobs or of the run; what an interruption cut is given as it stands."""
         try:
-            total = None
             if isinstance(self._jobs, Sequence):
-                total = sum(len(job.models) for _, job in self._jobs)
-            await self._through(self._contests(), total)
+                contests = list(self._contests())
+                for contest in contests:
+                    self._check(contest.job)
+                await self._through(contests, len(contests))
+            else:
+                await self._through(self._contests(), None)
             if self._comparing and not self._run.draining:
                 pairings = [one for board in self._comparing for one in board.pairings()]
                 await self._through(pairings, self._items + len(pairings))
@@ -215,30 +222,45 @@ class _Contests:
         for board in list(self._boards.values()):
             await self._end(board)
 
-    async def _contests(self) -> AsyncIterator[Contest]:
-        checked: set[str] = set()
+    def _contests(self) -> Iterator[Contest]:
+        """The items of all jobs; read in a thread where the jobs are no list."""
         for idea, job in self._jobs:
-            named = {*job.models, job.judge, *([job.validator] if job.validator else [])}
-            for model in sorted(named - checked):
-                self._run.check_model(model)
-            checked |= named
             board = Board(idea or id_of(job), job, self._on_event, told_as=idea)
-            if board.idea in self._boards:
+            if board.idea in self._known:
                 raise fw.errors.ConfigError(
                     f"two ideas have the id {board.idea}", hint="give each an id of its own"
                 )
+            self._known.add(board.idea)
             self._boards[board.idea] = board
-            await board.begin()
             for contest in board.contests():
                 self._items += 1
                 yield contest
 
+    def _check(self, job: HooksJob) -> None:
+        """Whether every model of a job can be called, before the first of them is."""
+        for model in sorted({*job.models, job.judge, job.validator or job.judge} - self._checked):
+            self._run.check_model(model)
+            self._checked.add(model)
+
+    async def _item(self, ctx: fw.Context, item: Contest | Pairing) -> Any:
+        if isinstance(item, Contest):
+            try:
+                self._check(item.job)
+            except fw.errors.ConfigError as error:
+                self._wrong = error
+                raise
+            await self._boards[item.idea].begin()
+        return await work(ctx, item)
+
     async def _through(self, source: Any, total: int | None) -> None:
         mapped = self._run.map(
-            work, source, item_id=item_id, describe=description, model_of=model_of, total=total
-        )
+            self._item, source, item_id=item_id, describe=description, model_of=model_of,
+            total=total,
+        )  # fmt: skip
         async with mapped as outcomes:
             async for outcome in outcomes:
+                if self._wrong is not None:
+                    raise self._wrong
                 board = self._boards[outcome.item.idea]
                 await board.took(outcome)
                 if isinstance(outcome.item, Pairing) or not board.written:

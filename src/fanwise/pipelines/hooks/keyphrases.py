@@ -25,6 +25,9 @@ MOST_WORDS = 4
 _DETERMINERS = frozenset(
     {"a", "an", "the", "this", "these", "my", "our", "your", "their", "one", "every"}
 )
+_BEFORE_VERBS = frozenset(
+    {"to", "and", "or", "i", "we", "you", "they", "people", "not", "don't", "never", ",", ";", ":"}
+)
 _PIECE = re.compile(r"[^\W_]+(?:['’.&/+-][^\W_]+)*|[^\w\s]")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
@@ -71,7 +74,7 @@ def _runs(sentence: str) -> Iterator[list[str]]:
     start = 0
     for end in range(len(words) + 1):
         if end == len(words) or _breaks(words[end]):
-            for run in _trimmed(words[start:end]):
+            for run in _trimmed(words[start:end], words[:start]):
                 yield [*_determiner(words[:start]), *run]
             start = end + 1
 
@@ -100,19 +103,24 @@ def _breaks(word: str) -> bool:
     )
 
 
-def _trimmed(run: list[str]) -> Iterator[list[str]]:
+def _trimmed(run: list[str], before: Sequence[str]) -> Iterator[list[str]]:
     """A run without a verb at its start or an adjective or participle at its end, where a topic is
-    left.
+    left. A word that may be a verb is taken for one where a sentence or a clause begins with it.
     """
-    while run and run[0].casefold() in DOING:
+    opens = not before or before[-1].casefold() in _BEFORE_VERBS
+    while opens and run and run[0].casefold() in DOING:
         run = run[1:]
     while run and _trails(run[-1]):
         run = run[:-1]
     run = run[-MOST_WORDS:]
-    if run and not all(word.casefold() in TIMES | MODIFIERS or len(word) < 3 for word in run):
+    if run and not all(_says_nothing(word) for word in run):
         yield run
 
 
 def _trails(word: str) -> bool:
     low = word.casefold()
-    return low in MODIFIERS or (word.endswith(("ed", "ing")) and word.islower() and len(word) > 6)
+    return low in MODIFIERS or (low.endswith("ed") and word.islower() and len(word) > 5)
+
+
+def _says_nothing(word: str) -> bool:
+    return word.casefold() in TIMES | MODIFIERS or len(word) < 3

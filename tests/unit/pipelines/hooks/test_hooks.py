@@ -218,9 +218,7 @@ async def test_several_ideas_share_one_run_and_each_has_its_result():
     def open_run(name: str, **more: Any) -> Any:
         return open_test_run(models, name=name, **more)
 
-    await hooks_of_many(
-        iter(jobs), on_result=found.append, on_event=events.append, open_run=open_run
-    )
+    await hooks_of_many(jobs, on_result=found.append, on_event=events.append, open_run=open_run)
     assert sorted(one.id for one in found) == [f"idea-{n}" for n in range(4)]
     assert all(one.status == "success" and len(one.models) == 2 for one in found)
     assert len({one.run_id for one in found}) == 1
@@ -249,6 +247,27 @@ async def test_the_library_call_takes_the_fields_by_name_and_needs_no_key():
     assert result.models[0].cost_usd == 0
     assert all(hook.in_bounds for hook in result.models[0].hooks)
     assert result.as_json()["models"][0]["hooks"][0]["judgement"]["model"] == "builtin/rules"
+
+
+async def test_ideas_may_come_from_a_generator():
+    found: list[HooksResult] = []
+    jobs = ((f"idea-{n}", job_of("a/one", post_idea=f"{IDEA} {n}")) for n in range(3))
+
+    def open_run(name: str, **more: Any) -> Any:
+        return open_test_run(trio(), name=name, **more)
+
+    await hooks_of_many(jobs, on_result=found.append, open_run=open_run)
+    assert len(found) == 3
+    wrong = (("x", job_of("a/one", judge="nobody/nothing")) for _ in range(1))
+    with pytest.raises(fw.errors.ConfigError):
+        await hooks_of_many(wrong, on_result=found.append, open_run=open_run)
+
+
+async def test_a_judge_that_does_not_exist_is_refused_before_anybody_writes():
+    models = trio()
+    with pytest.raises(fw.errors.ConfigError):
+        await carried_out(job_of("a/one", judge="nobody/nothing"), models)
+    assert not models["a/one"].requests
 
 
 async def test_a_plan_counts_every_call_and_sends_none():
