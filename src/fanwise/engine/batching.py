@@ -114,12 +114,12 @@ def batched(
         on_complete=on_batch_complete,
         clock=clock,
     )
-    room = PlainRoom(runner)
+    room = PlainRoom(runner.limiter)
     return Map(
         lambda: batches.items(plain_items(source)),
         batches.handle,
         room=room,
-        opened=room.opened,
+        opened=lambda crew: room.opened(crew, runner.begin),
         ordered=ordered,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from fanwise.engine.workers import Crew, Item, Room
 from fanwise.errors import StateError, UsageError
@@ -14,8 +14,9 @@ from fanwise.records import Outcome
 if TYPE_CHECKING:
     from fanwise.engine.modes.report import ModeReport
     from fanwise.engine.modes.settings import ModeUsed
+    from fanwise.engine.ordering import Ahead
 
-_HELD = 1000  # finished outcomes that wait for an earlier one with their values in memory
+HELD: Final = 1000  # finished outcomes that wait for an earlier one with their values in memory
 
 
 class Map:
@@ -41,6 +42,7 @@ class Map:
         opened: Callable[[Crew], Callable[[], None]],
         read_back: Callable[[str], Awaitable[Any]] | None = None,
         ordered: bool = False,
+        ahead: Ahead | None = None,
         modes: Callable[[], ModeReport] | None = None,
     ) -> None:
         self._items = items
@@ -49,6 +51,7 @@ class Map:
         self._opened = opened
         self._read_back = read_back
         self._ordered = ordered
+        self._ahead = ahead
         self._modes = modes
         self._crew: Crew | None = None
         self._closed: Callable[[], None] | None = None
@@ -126,11 +129,13 @@ class Map:
             outcome = await crew.next_outcome()
             if outcome is None:
                 return await self._late()
-            if not self._ordered or outcome.position == self._next:
-                self._next += 1
+            if not self._ordered:
+                return outcome
+            if outcome.position == self._next:
+                self._show()
                 return outcome
             self._early[outcome.position] = (
-                outcome if len(self._early) < _HELD or not self._read_back else _light(outcome)
+                outcome if len(self._early) < HELD or not self._read_back else _light(outcome)
             )
 
     async def collect(self) -> Sequence[Outcome]:
@@ -144,10 +149,15 @@ class Map:
 
     async def _due(self) -> Outcome:
         outcome = self._early.pop(self._next)
-        self._next += 1
+        self._show()
         if outcome.ok and outcome.value is _ELSEWHERE and self._read_back:
             return _with_value(outcome, await self._read_back(outcome.item_id))
         return outcome
+
+    def _show(self) -> None:
+        self._next += 1
+        if self._ahead is not None:
+            self._ahead.shown(self._next)
 
     async def _late(self) -> Outcome:
         """After the end: what waited for an earlier item that never ended (a drained run)."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fanwise.clock import LoopClock
 from fanwise.engine.checks import check_function, check_policies
 from fanwise.engine.identity import own_id
-from fanwise.engine.mapping import Map
+from fanwise.engine.mapping import HELD, Map
 from fanwise.engine.modes.choice import ModeTimes
 from fanwise.engine.modes.settings import (
     GUARDED,
@@ -21,7 +21,7 @@ from fanwise.engine.modes.settings import (
     Pack,
     mode_options,
 )
-from fanwise.engine.ordering import WINDOW, arranged
+from fanwise.engine.ordering import WINDOW, Ahead, arranged
 from fanwise.engine.runner import ONCE, Runner, check_seconds
 from fanwise.engine.sources import chunks_of
 from fanwise.engine.workers import Crew, Item
@@ -67,7 +67,9 @@ def map(  # noqa: A001 - it is what the builtin does, at once
         retry: How often and after what waits a failure is tried again; by default not at all.
             ``retry_on`` names the exceptions that a further attempt may mend.
         timeout_s: Deadline of one attempt in seconds; the function is cancelled then.
-        ordered: Outcomes in the order of the source instead of as they complete.
+        ordered: Outcomes in the order of the source instead of as they complete. No item begins
+            more than 1000 places (and the calls at once, and ``window`` where there is a ``key``)
+            behind the oldest one without an outcome, so that memory is bounded.
         mode: ``"parallel"``, ``"batch"`` (with a pack), ``"sequential"``, or ``"auto"``: by the
             number of items, and by predicted time once ``times`` knows enough. With a mode, what
             fails is run again in the next one, as ``fallback`` says. Without, items go side by
@@ -109,7 +111,10 @@ def map(  # noqa: A001 - it is what the builtin does, at once
             chance=chance,
         )
 
-    items = arranged(lambda: plain_items(source), key=key, window=window)
+    room = PlainRoom(limiter)
+    least = HELD + (0 if key is None else window)
+    ahead = Ahead(lambda: least + room.max_workers()) if ordered else None
+    items = arranged(lambda: plain_items(source), key=key, window=window, ahead=ahead)
     options = mode_options(mode, pack, fallback)
     if options is not None or guardrails is not None:
         return _moded(
@@ -120,11 +125,18 @@ def map(  # noqa: A001 - it is what the builtin does, at once
             total=len(source) if hasattr(source, "__len__") else None,
             times=times or ModeTimes(),
             guardrails=guardrails,
-            ordered=ordered,
+            room=room,
+            ahead=ahead,
         )
     runner = runner_of(function)
-    room = PlainRoom(runner)
-    return Map(items, runner.handle, room=room, opened=room.opened, ordered=ordered)
+    return Map(
+        items,
+        runner.handle,
+        room=room,
+        opened=lambda crew: room.opened(crew, runner.begin),
+        ordered=ordered,
+        ahead=ahead,
+    )
 
 
 def _moded(
@@ -136,33 +148,31 @@ def _moded(
     total: int | None,
     times: ModeTimes,
     guardrails: Guardrails | GuardrailsOf | None,
-    ordered: bool,
+    room: PlainRoom,
+    ahead: Ahead | None,
 ) -> Map:
     from fanwise.engine.modes.driver import Driver
     from fanwise.engine.modes.guarding import Guarding
     from fanwise.engine.modes.plainly import PlainWork, handler
 
     work = PlainWork(runner_of, function, options.pack.ask if options.pack else None)
-    runner = work.runner
-    limiter = runner.limiter
-    room = PlainRoom(runner)
     guarding = None
     if guardrails is not None:
-        guarding = Guarding(guardrails, requests=lambda: requests_of(limiter))
+        guarding = Guarding(guardrails, requests=lambda: requests_of(room.limiter))
     driver = Driver(
         options,
         work=work,
         room=room,
         clock=LoopClock(),
-        concurrency=lambda: limiter.concurrency,
+        concurrency=lambda: room.limiter.concurrency,
         times=times,
         total=total,
         guarding=guarding,
+        ahead=ahead,
     )
 
     def opened(crew: Crew) -> Callable[[], None]:
-        room.opened(crew)
-        work.begin()
+        room.opened(crew, work.begin)
         return driver.opened(crew)
 
     return Map(
@@ -170,7 +180,8 @@ def _moded(
         handler(driver),
         room=driver,
         opened=opened,
-        ordered=ordered,
+        ordered=ahead is not None,
+        ahead=ahead,
         modes=driver.report,
     )
 
@@ -201,24 +212,24 @@ async def plain_items(source: Any) -> AsyncIterator[list[Item]]:
 class PlainRoom:
     """Says whether one more worker would be of use."""
 
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
+    def __init__(self, limiter: Limiter) -> None:
+        self.limiter = limiter
 
     def has_room(self) -> bool:
         """Nobody waits for a permit."""
-        return not self._runner.limiter.waiting
+        return not self.limiter.waiting
 
     def max_workers(self) -> int:
         """Most workers that can be of any use."""
-        concurrency = self._runner.limiter.concurrency
+        concurrency = self.limiter.concurrency
         if not math.isfinite(concurrency):
             return _MOST_WORKERS
         return min(_MOST_WORKERS, 2 * int(concurrency) + _SPARE_WORKERS)
 
-    def opened(self, crew: Crew) -> Callable[[], None]:
-        """The map is entered; returns what ends it."""
-        self._runner.limiter.on_room(crew.kick)
-        self._runner.begin()
+    def opened(self, crew: Crew, begin: Callable[[], None]) -> Callable[[], None]:
+        """The map is entered, and its work begins; returns what ends it."""
+        self.limiter.on_room(crew.kick)
+        begin()
         return _nothing
 
 

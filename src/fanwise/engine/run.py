@@ -14,7 +14,7 @@ from fanwise.engine.mapping import Map
 from fanwise.engine.modes.choice import ModeTimes
 from fanwise.engine.modes.journalled import moded_map
 from fanwise.engine.modes.settings import GUARDED, mode_options
-from fanwise.engine.ordering import WINDOW, arranged
+from fanwise.engine.ordering import WINDOW, Ahead, arranged
 from fanwise.engine.sources import chunks_of
 from fanwise.engine.spending import stored
 from fanwise.engine.work import Call, Drained, ItemWork, make_call
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _RECALL = 500  # items looked up at once when a run is resumed
 _READ_AHEAD = 64  # items read at once in a new run
+_AHEAD = 10_000  # places that work may be ahead of the oldest outcome not shown, at least
 _make_key = maker(CallKey)
 
 
@@ -137,7 +138,8 @@ class Run:
             model_of: The model an item stands for, for reports.
             ordered: Outcomes in the order of the source instead of as they complete. Where more
                 than 1000 wait for an earlier one, their values are read back from the journal and
-                are plain JSON then.
+                are plain JSON then. Where more than 10 000 would (and the calls at once, and
+                ``window`` where there is a ``key``), no further item begins.
             total: How many items there are, where the source does not know (for progress).
             mode: As in :func:`fanwise.map`; ``"auto"`` predicts from what this run has measured.
             pack: As there, with ``ask(ctx, items)``; calls are journalled with its first item. In
@@ -160,7 +162,10 @@ class Run:
         namer = Namer(item_id=item_id, describe=describe)
         runner_of = partial(ItemRunner, self, namer=namer, model_of=model_of, priority=priority)
         found = partial(self._items, source, namer, known_total=total)
-        items = arranged(found, key=key, window=window)
+        pools = self._parts.pools
+        least = _AHEAD + (0 if key is None else window)
+        ahead = Ahead(lambda: least + pools.max_workers()) if ordered else None
+        items = arranged(found, key=key, window=window, ahead=ahead)
 
         async def read_back(found: str) -> Any:
             record = await self.journal.item(found)
@@ -173,21 +178,22 @@ class Run:
                 function,
                 items,
                 options=options or GUARDED,
-                pools=self._parts.pools,
+                pools=pools,
                 total=total,
                 guardrails=guardrails,
                 runner_of=runner_of,
                 opened=self._opened,
                 read_back=read_back,
-                ordered=ordered,
+                ahead=ahead,
             )
         return Map(
             items,
             runner_of(function).handle,
-            room=self._parts.pools,
+            room=pools,
             opened=self._opened,
             read_back=read_back,
             ordered=ordered,
+            ahead=ahead,
         )
 
     async def _items(

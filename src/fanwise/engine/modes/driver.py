@@ -25,6 +25,7 @@ from fanwise.records import Outcome
 if TYPE_CHECKING:
     from fanwise.clock import Clock
     from fanwise.engine.modes.guarding import Guarding
+    from fanwise.engine.ordering import Ahead
     from fanwise.engine.workers import Crew, Item, Room
 
 _LOOK_AHEAD = 3
@@ -42,6 +43,9 @@ class Driver:
         times: What calls and packs have taken; is added to.
         total: Items of the source, where known before it is read.
         guarding: Guardrails, where there are any.
+        ahead: How far items may begin ahead of what is shown, where that has an end. Where it is
+            reached nothing more comes for the moment: a pack goes as it is, and failures are
+            judged.
         aligned: Whether packs are cut at fixed places of the source, whatever has passed by: a
             resumed run then asks in the packs that it asked in before.
     """
@@ -57,6 +61,7 @@ class Driver:
         times: ModeTimes,
         total: int | None,
         guarding: Guarding | None = None,
+        ahead: Ahead | None = None,
         aligned: bool = False,
     ) -> None:
         self._options = options
@@ -65,6 +70,7 @@ class Driver:
         self._clock = clock
         self._times = times
         self._guarding = guarding
+        self._ahead = ahead
         self._aligned = aligned
         self._packer = Packer(work.together, served=times.pack)
         self._tally = Tally()
@@ -287,7 +293,10 @@ class Driver:
         return self._nothing_comes() and not self._running and not self._queue
 
     def _nothing_comes(self) -> bool:
-        return self._stopped or (self._source_ended and self._arrived == self._issued)
+        if self._stopped:
+            return True
+        held = self._ahead is not None and self._ahead.closed
+        return (self._source_ended or held) and self._arrived == self._issued
 
     # who may begin
 
@@ -348,6 +357,8 @@ class Driver:
         """The map is entered; returns what ends it."""
         self._crew = crew
         crew.on_stop = self.stop
+        if self._ahead is not None:
+            self._ahead.on_closed = self._look
         self._began = self._clock.monotonic()
         unwatch = self._guarding.watch(self._look) if self._guarding else _nothing
 

@@ -19,6 +19,7 @@ from fanwise.records import Outcome
 if TYPE_CHECKING:
     from fanwise.engine.guardrails.guard import Guardrails, GuardrailsOf
     from fanwise.engine.items import ItemFunction, ItemRunner
+    from fanwise.engine.ordering import Ahead
     from fanwise.engine.pools import Pools
     from fanwise.engine.run import Run
     from fanwise.engine.workers import Crew, Item
@@ -90,6 +91,7 @@ class JournalledModes:
         pools: The run's limits.
         total: Items of the source, where known.
         guardrails: Guardrails, where there are any.
+        ahead: How far items may begin ahead of what is shown, where that has an end.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class JournalledModes:
         pools: Pools,
         total: int | None,
         guardrails: Guardrails | GuardrailsOf | None,
+        ahead: Ahead | None,
     ) -> None:
         self._run = run
         self._function = function
@@ -118,6 +121,7 @@ class JournalledModes:
             times=run.mode_times,
             total=total,
             guarding=guarding,
+            ahead=ahead,
             aligned=run.resumed,
         )
 
@@ -182,11 +186,17 @@ def moded_map(
     runner_of: Callable[[ItemFunction], ItemRunner],
     opened: Callable[[Crew], Callable[[], None]],
     read_back: Callable[[str], Awaitable[Any]],
-    ordered: bool,
+    ahead: Ahead | None,
 ) -> Map:
     """A run's map with modes, from the parts that one without them is made of."""
     modes = JournalledModes(
-        run, function, options=options, pools=pools, total=total, guardrails=guardrails
+        run,
+        function,
+        options=options,
+        pools=pools,
+        total=total,
+        guardrails=guardrails,
+        ahead=ahead,
     )
     return Map(
         lambda: modes.driver.items(items()),
@@ -194,6 +204,7 @@ def moded_map(
         room=modes,
         opened=lambda crew: modes.opened(crew, opened(crew)),
         read_back=read_back,
-        ordered=ordered,
+        ordered=ahead is not None,
+        ahead=ahead,
         modes=modes.driver.report,
     )
