@@ -13,6 +13,7 @@ from fanwise.clock import Clock
 from fanwise.engine.admission import Admission
 from fanwise.engine.attempts import Attempts
 from fanwise.engine.calls import Caller
+from fanwise.engine.facts import option_of
 from fanwise.engine.flights import Flights
 from fanwise.engine.hedging import Hedging
 from fanwise.engine.parts import Parts
@@ -21,7 +22,6 @@ from fanwise.engine.recognition import SAMPLE, Recognition
 from fanwise.engine.simulated import PROVIDER, Simulated
 from fanwise.engine.spending import Spending
 from fanwise.limits.budget import UNBOUNDED
-from fanwise.limits.settings import Limits
 from fanwise.models.endpoint import Endpoint
 from fanwise.models.http.transport import Transport, open_transport
 from fanwise.models.prices import Prices
@@ -52,7 +52,7 @@ def assemble(
     pools = Pools(
         _resolver(options, simulated, transport, clock), limits=options.limits, clock=clock
     )
-    progress = Progress(clock, before=journal.counters, facts=_facts(options.limits))
+    progress = Progress(clock, before=journal.counters, facts=_facts(options))
     recognition = Recognition(
         finished=_finished_ids(home, journal),
         accept_changes=options.accept_changes,
@@ -207,12 +207,13 @@ def _resolver(
     return resolve
 
 
-def _facts(limits: Limits) -> LimitFacts:
+def _facts(options: OpenRun) -> LimitFacts:
+    limits = options.limits
     return LimitFacts(
         concurrency=limits.stated_concurrency,
         rpm=limits.rpm,
         tpm=limits.tpm,
         input_tpm=limits.input_tpm,
         output_tpm=limits.output_tpm,
-        concurrency_option="-j",
+        concurrency_option=option_of(options.command),
     )

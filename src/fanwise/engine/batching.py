@@ -6,9 +6,16 @@ import asyncio
 import inspect
 import math
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+)
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from fanwise.clock import Clock, LoopClock
 from fanwise.engine.checks import check_function, check_policies, check_wait, check_whole
@@ -21,6 +28,9 @@ from fanwise.limits.limiter import Limiter
 from fanwise.limits.settings import Limits
 from fanwise.records import Outcome
 from fanwise.retry.policy import Retry
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +56,8 @@ OnBatch: TypeAlias = Callable[[BatchReport], Any]
 
 
 def batched(
-    function: Callable[[Any], Awaitable[Any]],
-    source: Any,
+    function: Callable[[T], Awaitable[R]],
+    source: Iterable[T] | AsyncIterable[T],
     *,
     size: int = 10,
     delay_s: float = 0.0,
@@ -58,7 +68,7 @@ def batched(
     timeout_s: float = math.inf,
     ordered: bool = False,
     chance: random.Random | None = None,
-) -> Map:
+) -> Map[R]:
     """One asynchronous function over many items in batches, one batch after another.
 
     The items of a batch go together, as far as the limits allow; the next batch begins when all of

@@ -23,7 +23,7 @@ from fanwise.records import (
 )
 
 if TYPE_CHECKING:
-    from fanwise.engine.run import Run
+    from fanwise.engine.core import Core
     from fanwise.limits.waiting import Priority
 
 _UNDER_WAY: Final = object()
@@ -39,7 +39,7 @@ class Context:
 
     __slots__ = ("_run", "_work")
 
-    def __init__(self, run: Run, work: ItemWork) -> None:
+    def __init__(self, run: Core, work: ItemWork) -> None:
         self._run = run
         self._work = work
 

@@ -11,10 +11,10 @@ from fanwise.engine.identity import jsonable
 from fanwise.records import CallRecord, ErrorInfo
 
 if TYPE_CHECKING:
-    from fanwise.engine.run import Run
+    from fanwise.engine.core import Core
 
 
-async def perform(run: Run, record: CallRecord, function: Callable[[], Awaitable[Any]]) -> Any:
+async def perform(run: Core, record: CallRecord, function: Callable[[], Awaitable[Any]]) -> Any:
     """Carries out a side effect whose intent is durable, and makes its end durable."""
     try:
         value = await function()

@@ -10,8 +10,13 @@ if TYPE_CHECKING:
     from fanwise.engine.pools import Pools
 
 
-def facts_of(pools: Pools) -> LimitFacts:
-    """What is known of a run's limits now; of a learned rate, that of the pool most wait for."""
+def facts_of(pools: Pools, *, option: str = "") -> LimitFacts:
+    """What is known of a run's limits now; of a learned rate, that of the pool most wait for.
+
+    Args:
+        pools: The limits.
+        option: What sets the concurrency, where a command does: ``-j``.
+    """
     limits = pools.limits
     limiters = pools.limiters
     stated = limits.stated_concurrency
@@ -28,5 +33,10 @@ def facts_of(pools: Pools) -> LimitFacts:
         output_tpm=limits.output_tpm,
         learned=bool(free),
         learned_rpm=learned_rpm,
-        concurrency_option="-j",
+        concurrency_option=option,
     )
+
+
+def option_of(command: str) -> str:
+    """The option that sets the concurrency of a command's run; a program has no options."""
+    return "-j" if command else ""

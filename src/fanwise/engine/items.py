@@ -18,13 +18,13 @@ from fanwise.records import ErrorInfo, ItemRecord, Json, Outcome
 from fanwise.records.quick import maker
 
 if TYPE_CHECKING:
-    from fanwise.engine.run import Run
+    from fanwise.engine.core import Core
     from fanwise.limits.waiting import Priority
 
 _make_outcome = maker(Outcome)
 _make_record = maker(ItemRecord)
 
-_TAKES = "a run gives it a context for calls, and the item: async def ask(ctx, item)"
+TAKES = "a run gives it a context for calls, and the item: async def ask(ctx, item)"
 ItemFunction: TypeAlias = Callable[[Context, Any], Awaitable[Any]]
 
 
@@ -45,14 +45,14 @@ class ItemRunner:
 
     def __init__(
         self,
-        run: Run,
+        run: Core,
         function: ItemFunction,
         *,
         namer: Namer,
         model_of: Callable[[Any], str] | None,
         priority: Priority = "background",
     ) -> None:
-        check_function(function, takes=("ctx", "item"), hint=_TAKES)
+        check_function(function, takes=("ctx", "item"), hint=TAKES)
         check_priority(priority)
         self._run = run
         self._function = function

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, TypeVar
 
 from fanwise.engine.workers import Crew, Item, Room
 from fanwise.errors import StateError, UsageError
@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     from fanwise.engine.modes.settings import ModeUsed
     from fanwise.engine.ordering import Ahead
 
+R = TypeVar("R")
+_HOW_TO_ENTER = (
+    "write: async with fw.map(…) as outcomes: async for outcome in outcomes: …, "
+    "or: outcomes = await fw.map(…).collect()"
+)
 HELD: Final = 1000  # finished outcomes that wait for an earlier one with their values in memory
 
 
-class Map:
+class Map(Generic[R]):
     """The outcomes of a map, to be entered: ``async with run.map(f, items) as outcomes``.
 
     Iterating it gives every item's :class:`~fanwise.records.Outcome`, as they complete or in the
@@ -36,7 +41,7 @@ class Map:
     def __init__(
         self,
         items: Callable[[], AsyncIterator[list[Item]]],
-        handle: Callable[[Item], Awaitable[Outcome | None]],
+        handle: Callable[[Item], Awaitable[Outcome[R] | None]],
         *,
         room: Room,
         opened: Callable[[Crew], Callable[[], None]],
@@ -56,7 +61,7 @@ class Map:
         self._crew: Crew | None = None
         self._closed: Callable[[], None] | None = None
         self._next = 0
-        self._early: dict[int, Outcome] = {}
+        self._early: dict[int, Outcome[R]] = {}
         self._ended = False
 
     def __repr__(self) -> str:
@@ -110,18 +115,34 @@ class Map:
         if error is None and failure is not None and not self._crew.error_shown:
             raise failure
 
-    def __aiter__(self) -> AsyncIterator[Outcome]:
-        if self._crew is None:
+    if not TYPE_CHECKING:  # a type checker is to say for itself that these are wrong
+
+        def __enter__(self) -> NoReturn:
             raise UsageError(
-                "this map is not entered",
-                hint="write: async with run.map(…) as outcomes: async for outcome in outcomes: …, "
-                "or: outcomes = await run.map(…).collect()",
+                "a map is entered with `async with`, not with `with`", hint=_HOW_TO_ENTER
             )
+
+        def __exit__(self, *_: object) -> None:
+            """Never reached; without it, Python would not even ask to enter."""
+
+        def __await__(self) -> NoReturn:
+            raise UsageError("a map is entered or collected, not awaited", hint=_HOW_TO_ENTER)
+
+        def __iter__(self) -> NoReturn:
+            raise UsageError(
+                "a map is iterated with `async for`, not with `for`", hint=_HOW_TO_ENTER
+            )
+
+    def __aiter__(self) -> AsyncIterator[Outcome[R]]:
+        if self._crew is None:
+            raise UsageError("this map is not entered", hint=_HOW_TO_ENTER)
         return self
 
-    async def __anext__(self) -> Outcome:
+    async def __anext__(self) -> Outcome[R]:
         crew = self._crew
-        if crew is None or self._ended:
+        if crew is None:
+            raise UsageError("this map is not entered", hint=_HOW_TO_ENTER)
+        if self._ended:
             raise StopAsyncIteration
         while True:
             if self._ordered and self._next in self._early:
@@ -138,7 +159,7 @@ class Map:
                 outcome if len(self._early) < HELD or not self._read_back else _light(outcome)
             )
 
-    async def collect(self) -> Sequence[Outcome]:
+    async def collect(self) -> Sequence[Outcome[R]]:
         """Enters the map, takes every outcome, leaves it.
 
         Returns:
@@ -147,7 +168,7 @@ class Map:
         async with self as outcomes:
             return [outcome async for outcome in outcomes]
 
-    async def _due(self) -> Outcome:
+    async def _due(self) -> Outcome[R]:
         outcome = self._early.pop(self._next)
         self._show()
         if outcome.ok and outcome.value is _ELSEWHERE and self._read_back:
@@ -159,7 +180,7 @@ class Map:
         if self._ahead is not None:
             self._ahead.shown(self._next)
 
-    async def _late(self) -> Outcome:
+    async def _late(self) -> Outcome[R]:
         """After the end: what waited for an earlier item that never ended (a drained run)."""
         if not self._early:
             assert self._crew is not None

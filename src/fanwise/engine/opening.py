@@ -12,12 +12,14 @@ from contextlib import AsyncExitStack
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from fanwise.clock import Clock, SystemClock, new_run_id
 from fanwise.ending import to_its_end
 from fanwise.engine.assembly import assemble
 from fanwise.engine.collector import calm_collector
+from fanwise.engine.core import Core
+from fanwise.engine.facts import option_of
 from fanwise.engine.opening_checks import check_opening
 from fanwise.engine.pools import LEARNED, Pools
 from fanwise.engine.run import Run
@@ -27,7 +29,14 @@ from fanwise.engine.spending import stored
 from fanwise.engine.steering.address import sockets_of
 from fanwise.engine.steering.listener import Listener
 from fanwise.engine.steering.steering import OnOrder, Steering
-from fanwise.errors import BudgetExhausted, FanwiseError, InputError, JournalError, StateError
+from fanwise.errors import (
+    BudgetExhausted,
+    FanwiseError,
+    InputError,
+    JournalError,
+    StateError,
+    UsageError,
+)
 from fanwise.journal.home import Home, open_home
 from fanwise.journal.memory_home import MemoryHome
 from fanwise.limits.budget import Budget
@@ -43,6 +52,8 @@ if TYPE_CHECKING:
 
 IN_MEMORY = ":memory:"
 _RESUMABLE = (JournalError, BudgetExhausted)
+
+_HOW_TO_ENTER = "write: async with fw.open_run(…) as run: …"
 
 
 @dataclass(slots=True)
@@ -136,6 +147,25 @@ class OpenRun:
             self._stack = stack.pop_all()
         return run
 
+    if not TYPE_CHECKING:  # a type checker is to say for itself that these are wrong
+
+        def __enter__(self) -> NoReturn:
+            raise UsageError(
+                "a run is entered with `async with`, not with `with`", hint=_HOW_TO_ENTER
+            )
+
+        def __exit__(self, *_: object) -> None:
+            """Never reached; without it, Python would not even ask to enter."""
+
+        def __await__(self) -> NoReturn:
+            raise UsageError("a run is entered, not awaited", hint=_HOW_TO_ENTER)
+
+        def __getattr__(self, name: str) -> NoReturn:
+            what = f"fw.open_run(…) has no attribute {name!r}"
+            if hasattr(Run, name):
+                what += f": the run has it, once it is entered. {_HOW_TO_ENTER}"
+            raise AttributeError(what)
+
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
@@ -154,26 +184,32 @@ class OpenRun:
         closing = _Closing(journal)
         stack.push_async_exit(closing.close)
         parts = assemble(stack, self, home, journal)
-        run = closing.run = Run(parts)
+        core = closing.core = Core(parts)
+        run = Run(core)
         if self.budget is not None:
             await journal.control("budget.set", stored(self.budget))
-        parts.spending.start(run.budget_reached)
+        parts.spending.start(core.budget_reached)
         closing.pools = parts.pools
         sampler = Sampler(
             progress=parts.progress,
             pools=parts.pools,
             attempts=parts.attempts,
             spending=parts.spending,
-            crews=run.crews,
+            crews=lambda: core.crews,
             journal=journal,
-            notice=run.journal_failed,
+            notice=core.journal_failed,
+            option=option_of(self.command),
         )
         sampler.start()
         stack.push_async_callback(sampler.stop)
         if not isinstance(home, MemoryHome):
             paths = sockets_of(home.location, run.run_id, env=os.environ)
             steering = Steering(
-                run, pools=parts.pools, spending=parts.spending, on_order=self.on_order
+                run,
+                journal=journal,
+                pools=parts.pools,
+                spending=parts.spending,
+                on_order=self.on_order,
             )
             listener = Listener(paths, carry_out=steering.carry_out)
             stack.push_async_callback(listener.stop)
@@ -222,7 +258,7 @@ class _Closing:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self.run: Run | None = None
+        self.core: Core | None = None
         self.pools: Pools | None = None
 
     async def _note_learned(self) -> None:
@@ -241,7 +277,7 @@ class _Closing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        run = self.run
+        run = self.core
         status: RunStatus = "interrupted"
         if run is not None and run.cancelled:
             status = "cancelled"

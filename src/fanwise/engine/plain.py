@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sized
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fanwise.clock import LoopClock
 from fanwise.engine.checks import check_function, check_policies
@@ -32,15 +32,18 @@ from fanwise.retry.policy import Retry
 if TYPE_CHECKING:
     from fanwise.engine.guardrails.guard import Guardrails, GuardrailsOf
 
+T = TypeVar("T")
+R = TypeVar("R")
 _TAKES = "fw.map gives it the item; in a run, run.map gives it a context and the item"
+_PACK_TAKES = "fw.map gives it a mapping of items by id: async def ask(items)"
 _READ_AHEAD = 64
 _SPARE_WORKERS = 64
 _MOST_WORKERS = 20_000
 
 
 def map(  # noqa: A001 - it is what the builtin does, at once
-    function: Callable[[Any], Awaitable[Any]],
-    source: Any,
+    function: Callable[[T], Awaitable[R]],
+    source: Iterable[T] | AsyncIterable[T],
     *,
     limits: Limits | None = None,
     retry: Retry | None = None,
@@ -54,7 +57,7 @@ def map(  # noqa: A001 - it is what the builtin does, at once
     key: Callable[[Any], Any] | None = None,
     window: int = WINDOW,
     chance: random.Random | None = None,
-) -> Map:
+) -> Map[R]:
     """One asynchronous function over many items, as many at once as the limits allow.
 
     Nothing is journalled: for work that must not be paid for twice, use ``run.map``.
@@ -115,6 +118,8 @@ def map(  # noqa: A001 - it is what the builtin does, at once
     least = HELD + (0 if key is None else window)
     ahead = Ahead(lambda: least + room.max_workers()) if ordered else None
     items = arranged(lambda: plain_items(source), key=key, window=window, ahead=ahead)
+    if pack is not None:
+        check_function(pack.ask, takes=("items",), hint=_PACK_TAKES)
     options = mode_options(mode, pack, fallback)
     if options is not None or guardrails is not None:
         return _moded(
@@ -122,7 +127,7 @@ def map(  # noqa: A001 - it is what the builtin does, at once
             items,
             options=options or GUARDED,
             runner_of=runner_of,
-            total=len(source) if hasattr(source, "__len__") else None,
+            total=len(source) if isinstance(source, Sized) else None,
             times=times or ModeTimes(),
             guardrails=guardrails,
             room=room,
@@ -150,7 +155,7 @@ def _moded(
     guardrails: Guardrails | GuardrailsOf | None,
     room: PlainRoom,
     ahead: Ahead | None,
-) -> Map:
+) -> Map[Any]:
     from fanwise.engine.modes.driver import Driver
     from fanwise.engine.modes.guarding import Guarding
     from fanwise.engine.modes.plainly import PlainWork, handler

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sized
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from fanwise.engine.idempotency import named
 from fanwise.engine.identity import Namer
-from fanwise.engine.items import ItemFunction, ItemRunner
+from fanwise.engine.items import ItemRunner
 from fanwise.engine.mapping import Map
-from fanwise.engine.modes.choice import ModeTimes
 from fanwise.engine.modes.journalled import moded_map
 from fanwise.engine.modes.settings import GUARDED, mode_options
 from fanwise.engine.ordering import WINDOW, Ahead, arranged
-from fanwise.engine.sources import chunks_of
 from fanwise.engine.spending import stored
-from fanwise.engine.work import Call, Drained, ItemWork, make_call
-from fanwise.engine.workers import Crew, Item
-from fanwise.errors import BudgetExhausted, CallError, FanwiseError, JournalError, StateError
-from fanwise.models.identity import content_key
-from fanwise.models.schemas import Schemas
-from fanwise.records import CallKey, Json, Request
-from fanwise.records.quick import maker
+from fanwise.records import Json
 
 if TYPE_CHECKING:
+    from fanwise.engine.context import Context
+    from fanwise.engine.core import Core
     from fanwise.engine.graph.graph import Graph
     from fanwise.engine.graph.result import GraphResult
     from fanwise.engine.guardrails.guard import Guardrails, GuardrailsOf
     from fanwise.engine.modes.settings import AskedMode, Fallback, Never, Pack
-    from fanwise.engine.parts import Parts
     from fanwise.limits.budget import Budget
     from fanwise.limits.settings import Limits
     from fanwise.limits.waiting import Priority
-    from fanwise.models.rules import Rules
     from fanwise.progress.live import Snapshot
     from fanwise.progress.report import Report
 
-_RECALL = 500  # items looked up at once when a run is resumed
-_READ_AHEAD = 64  # items read at once in a new run
+T = TypeVar("T")
+R = TypeVar("R")
 _AHEAD = 10_000  # places that work may be ahead of the oldest outcome not shown, at least
-_make_key = maker(CallKey)
 
 
 class Run:
@@ -50,67 +40,43 @@ class Run:
     Made by :func:`fanwise.open_run`; usable until that block is left.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self.journal = parts.journal
-        self._run_id = parts.journal.run.run_id
-        self.clock = parts.clock
-        self.caller = parts.caller
-        self.progress = parts.progress
-        self.recognition = parts.recognition
-        self.schemas = Schemas()
-        self.mode_times = ModeTimes()
-        self.repeat_ambiguous = parts.repeat_ambiguous
-        self._crews: list[Crew] = []
-        self._unfinished = False
-        self._draining = False
-        self._cancelled = False
-        self._fatal: BaseException | None = None
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     def __repr__(self) -> str:
-        return f"<Run {self.run_id}: {self.progress!r}>"
+        return f"<Run {self.run_id}: {self._core.progress!r}>"
 
     @property
     def run_id(self) -> str:
         """The run's id, as ``fanwise resume`` and ``fanwise show`` take it."""
-        return self._run_id
+        return self._core.run_id
 
     @property
     def resumed(self) -> bool:
         """Whether earlier sessions worked on it."""
-        return self.journal.resumed
+        return self._core.resumed
 
     @property
     def draining(self) -> bool:
         """Whether it takes no further call."""
-        return self._draining
+        return self._core.draining
 
     @property
     def finished(self) -> bool:
         """Whether every map that was entered saw the end of its source."""
-        return not (self._unfinished or self._draining or self._cancelled or self._crews)
-
-    @property
-    def untouched(self) -> bool:
-        """Whether no item was ever begun, in this session or an earlier one."""
-        shown = self.progress.snapshot()
-        return not (self.resumed or shown.calls or shown.items_done or shown.items_in_progress)
+        return self._core.finished
 
     @property
     def cancelled(self) -> bool:
         """Whether :meth:`cancel` was called."""
-        return self._cancelled
-
-    def crews(self) -> Sequence[Crew]:
-        """The maps under way."""
-        return self._crews
+        return self._core.cancelled
 
     # maps
 
     def map(
         self,
-        function: ItemFunction,
-        source: Any,
+        function: Callable[[Context, T], Awaitable[R]],
+        source: Iterable[T] | AsyncIterable[T],
         *,
         item_id: Callable[[Any], str] | None = None,
         describe: Callable[[Any], Json] | None = None,
@@ -124,7 +90,7 @@ class Run:
         key: Callable[[Any], Any] | None = None,
         window: int = WINDOW,
         priority: Priority = "background",
-    ) -> Map:
+    ) -> Map[R]:
         """One function over many items, as many at once as the limits allow.
 
         Args:
@@ -156,88 +122,38 @@ class Run:
         Raises:
             ConfigError: The options of modes do not fit together; nothing was spent.
         """
-        if total is None and hasattr(source, "__len__"):
+        core = self._core
+        if total is None and isinstance(source, Sized):
             total = len(source)
-        self.progress.set_total(total)
+        core.progress.set_total(total)
         namer = Namer(item_id=item_id, describe=describe)
-        runner_of = partial(ItemRunner, self, namer=namer, model_of=model_of, priority=priority)
-        found = partial(self._items, source, namer, known_total=total)
-        pools = self._parts.pools
+        runner_of = partial(ItemRunner, core, namer=namer, model_of=model_of, priority=priority)
+        found = partial(core.items, source, namer, known_total=total)
+        pools = core.parts.pools
         least = _AHEAD + (0 if key is None else window)
         ahead = Ahead(lambda: least + pools.max_workers()) if ordered else None
         items = arranged(found, key=key, window=window, ahead=ahead)
-
-        async def read_back(found: str) -> Any:
-            record = await self.journal.item(found)
-            return None if record is None else record.value
-
         options = mode_options(mode, pack, fallback)
         if options is not None or guardrails is not None:
             return moded_map(
-                self,
+                core,
                 function,
                 items,
                 options=options or GUARDED,
-                pools=pools,
                 total=total,
                 guardrails=guardrails,
                 runner_of=runner_of,
-                opened=self._opened,
-                read_back=read_back,
                 ahead=ahead,
             )
         return Map(
             items,
             runner_of(function).handle,
             room=pools,
-            opened=self._opened,
-            read_back=read_back,
+            opened=core.opened,
+            read_back=core.read_back,
             ordered=ordered,
             ahead=ahead,
         )
-
-    async def _items(
-        self, source: Any, namer: Namer, *, known_total: int | None
-    ) -> AsyncIterator[list[Item]]:
-        chunks = chunks_of(source, size=_RECALL if self.resumed else _READ_AHEAD)
-        position = 0
-        try:
-            async for chunk in chunks:
-                items = [
-                    Item(namer.name(value), position + offset, value)
-                    for offset, value in enumerate(chunk)
-                ]
-                position += len(items)
-                if self.resumed:
-                    ids = [item.id for item in items]
-                    self.recognition.met(ids)
-                    recalled = await self.journal.recall(ids)
-                    for item in items:
-                        item.known = recalled.get(item.id)
-                yield items
-        finally:
-            close = getattr(chunks, "aclose", None)
-            if close is not None:
-                await close()
-        self.recognition.source_ended()
-        if known_total is None:
-            self.progress.set_total(position)
-
-    def _opened(self, crew: Crew) -> Callable[[], None]:
-        if self._draining or self._cancelled:
-            raise self._parts.spending.exhausted or StateError(
-                "the run takes no further work", hint="resume it to go on"
-            )
-        self._crews.append(crew)
-        no_more_room = self._parts.pools.on_room(crew.kick)
-
-        def closed() -> None:
-            no_more_room()
-            self._crews.remove(crew)
-            if not crew.exhausted:
-                self._unfinished = True
-
-        return closed
 
     async def graph(
         self, graph: Graph, inputs: Mapping[str, Any] | None = None, *, item_id: str, **options: Any
@@ -264,50 +180,7 @@ class Run:
 
         return await run_graph(self, graph, inputs or {}, item_id=item_id, options=options)
 
-    # calls
-
-    async def ready_for(self, request: Request, rules: Rules | None) -> None:
-        """Waits until the simulated provider stands, where the request is for it.
-
-        Raises:
-            ConfigError: It can answer no such request; nothing was spent.
-        """
-        try:
-            await self._parts.simulated.ready_for(request, rules)
-        except FanwiseError as error:
-            self._fatal = error
-            raise
-
-    def prepare(
-        self,
-        work: ItemWork,
-        request: Request,
-        *,
-        rules: Rules | None,
-        sample: int,
-        **options: Any,
-    ) -> Call:
-        """A call as the engine makes it: its target found, its identity computed.
-
-        ``options`` are its label, ``on_delta``, ``single_flight`` and ``priority``.
-
-        Raises:
-            ConfigError: No such model, no key, no rules; nothing was spent.
-        """
-        try:
-            target = self._parts.pools.target(request.model, rules=rules)
-            self._parts.spending.check(request.model)
-        except FanwiseError as error:
-            self._fatal = error
-            raise
-        key = content_key(request, origin=target.endpoint.origin)
-        return make_call(
-            work=work,
-            request=named(request, f"fanwise-{self.run_id}-{work.item_id}-{key}-{sample}"),
-            target=target,
-            key=_make_key(work.item_id, key, sample),
-            **options,
-        )
+    # before anything is sent
 
     def check_model(self, model: str) -> None:
         """Says at once whether a model can be called by this run.
@@ -315,18 +188,18 @@ class Run:
         Raises:
             ConfigError: Unknown name, missing key, or unknown price under a budget of money.
         """
-        self._parts.spending.check(model)
+        parts = self._core.parts
+        parts.spending.check(model)
         if not model.startswith(("sim/", "sim:", "builtin/", "builtin:")):
-            self._parts.pools.target(model)
+            parts.pools.target(model)
 
-    def raise_if_fatal(self, error: BaseException) -> None:
-        """Raises an error that no item of this run can escape, so that the map ends with it."""
-        if error is self._fatal:
-            raise error
-        if isinstance(error, CallError):
-            refused = self._parts.pools.all_dead()
-            if refused is not None and not self.progress.snapshot().items_succeeded:
-                raise refused
+    def check_schema(self, schema: Any) -> None:
+        """Says at once whether answers can be asked for in a schema, as ``ctx.call`` takes it.
+
+        Raises:
+            ConfigError: It is no schema, or one that no answer can satisfy.
+        """
+        self._core.schemas.of(schema)
 
     # steering
 
@@ -335,62 +208,42 @@ class Run:
 
         Started items that would have to send more are left for a resume.
         """
-        self._stop(Drained("the run is being drained", hint="resume it to go on"))
-        self._draining = True
+        self._core.drain()
 
     def cancel(self) -> None:
         """As :meth:`drain`, and the run counts as cancelled: it is not resumed by itself."""
-        self.drain()
-        self._cancelled = True
-
-    def _stop(self, error: FanwiseError) -> None:
-        for crew in self._crews:
-            crew.stop()
-        self._parts.pools.refuse_all(error)
-        self._parts.attempts.refuse_all(error)
-        self.recognition.refuse_all(error)
-
-    def budget_reached(self, error: BudgetExhausted) -> None:
-        """No further call is sent; the maps raise this once what is in flight has ended."""
-        for crew in self._crews:
-            crew.verdict = error
-        self._stop(Drained(error.message, hint=error.hint))
-        self._draining = True
-
-    def journal_failed(self, error: JournalError) -> None:
-        """The journal cannot be written any more: admission stops."""
-        self._stop(error)
+        self._core.cancel()
 
     async def set_limits(self, limits: Limits) -> None:
         """Puts new limits into force at once and notes the change in the journal."""
-        self._parts.pools.update(limits)
+        self._core.parts.pools.update(limits)
         given = limits.concurrency
         at_once = list(given) if isinstance(given, tuple) else given
-        await self.journal.control("limits.changed", {"concurrency": at_once})
+        await self._core.journal.control("limits.changed", {"concurrency": at_once})
 
     async def set_budget(self, budget: Budget) -> None:
         """Puts another budget into force at once; StateError where the old one is used up."""
-        self._parts.spending.change(budget)
-        await self.journal.control("budget.set", stored(budget))
+        self._core.parts.spending.change(budget)
+        await self._core.journal.control("budget.set", stored(budget))
 
     def pause(self) -> None:
         """Sends nothing more until :meth:`resume`; what is in flight ends and is kept."""
-        self._parts.pools.pause()
+        self._core.parts.pools.pause()
 
     def resume(self) -> None:
         """Ends a pause."""
-        self._parts.pools.resume()
+        self._core.parts.pools.resume()
 
     # what is known
 
     def snapshot(self) -> Snapshot:
         """The run at this instant, for display."""
-        pools, attempts = self._parts.pools, self._parts.attempts
+        pools, attempts = self._core.parts.pools, self._core.parts.attempts
         return replace(
-            self.progress.snapshot(),
+            self._core.progress.snapshot(),
             in_flight=pools.in_flight,
             waiting=sum(pools.waiting_by_cause().values()) + attempts.waiting,
-            budgets=self._parts.spending.use(),
+            budgets=self._core.parts.spending.use(),
         )
 
     async def report(self) -> Report:
@@ -401,4 +254,4 @@ class Run:
         """
         from fanwise.engine.reporting import report_of
 
-        return await report_of(self._parts.home, self.journal)
+        return await report_of(self._core.parts.home, self._core.journal)

@@ -35,6 +35,7 @@ class Sampler:
         crews: The maps under way.
         journal: Where checkpoints go.
         notice: Is given an error that a checkpoint met.
+        option: What sets the concurrency, where a command does: ``-j``.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Sampler:
         crews: Callable[[], Iterable[Crew]],
         journal: Journal,
         notice: Callable[[JournalError], None],
+        option: str = "",
     ) -> None:
         self._progress = progress
         self._pools = pools
@@ -55,6 +57,7 @@ class Sampler:
         self._crews = crews
         self._journal = journal
         self._notice = notice
+        self._option = option
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -78,7 +81,7 @@ class Sampler:
             waiting = {**waiting, "retry wait": waiting.get("retry wait", 0) + backing_off}
         if self._spending.waiting:
             waiting = {**waiting, "budget": self._spending.waiting}
-        self._progress.set_facts(facts_of(self._pools))
+        self._progress.set_facts(facts_of(self._pools, option=self._option))
         self._progress.observe(
             waiting,
             source_waiting=any(crew.source_waiting for crew in self._crews()),

@@ -8,6 +8,7 @@ from fanwise.engine.pools import Pools
 from fanwise.errors import PermitTimeout
 from fanwise.limits.settings import Limits
 from fanwise.records import StatedLimit, Verdict
+from fanwise.testing import ScriptedModel, open_test_run
 from fanwise.testing.virtual import run_virtual
 
 
@@ -88,5 +89,19 @@ def test_a_rate_that_the_provider_states_is_named_as_such():
         stated = StatedLimit(dimension="requests", limit=6000.0, remaining=5000.0, reset_s=10.0)
         (await limiter.acquire()).settle(Verdict(kind="served"), stated=(stated,))
         assert facts_of(pools).rpm == 6000
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(("command", "said"), [("", "once"), ("run", "once (-j)")])
+def test_an_option_is_named_where_there_is_a_command_that_has_it(command, said):
+    async def main():
+        options = {"limits": Limits(concurrency=2), "command": command}
+        async with (
+            open_test_run(ScriptedModel(service_s=10.0), **options) as run,
+            run.map(lambda ctx, n: ctx.call("test/model", f"{n}"), range(8)) as outcomes,
+        ):
+            await anext(outcomes)
+            assert run.snapshot().what_limits == f"The limit of 2 calls at {said}"
 
     run_virtual(main())

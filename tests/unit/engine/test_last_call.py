@@ -26,10 +26,10 @@ def _one(*, last: bool) -> Any:
 async def _groups(folder: Path, *, last: bool) -> int:
     """Commits of one item in a journal of its own."""
     async with fw.open_run("q", journal=folder, models={"my/model": _model}) as run:
-        before = run.journal.writer.groups  # type: ignore[attr-defined]
+        before = run._core.journal.writer.groups  # type: ignore[attr-defined]
         done = await run.map(_one(last=last), ["a"]).collect()
         assert done[0].value == "answer to a"
-        return run.journal.writer.groups - before  # type: ignore[attr-defined]
+        return run._core.journal.writer.groups - before  # type: ignore[attr-defined]
 
 
 async def test_the_last_call_and_the_items_end_share_a_commit(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ async def test_a_last_call_that_cannot_be_committed_is_shown_to_nobody(tmp_path:
     shown = []
     with pytest.raises(JournalUnavailable, match="disk full"):
         async with fw.open_run("q", journal=tmp_path, models={"my/model": _model}) as run:
-            writer = run.journal.writer  # type: ignore[attr-defined]
+            writer = run._core.journal.writer  # type: ignore[attr-defined]
             commit = writer._commit
             taken = 0
 

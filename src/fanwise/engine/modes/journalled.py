@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fanwise.engine.checks import check_function, in_plain_words
 from fanwise.engine.context import Context
+from fanwise.engine.items import TAKES
 from fanwise.engine.mapping import Map
 from fanwise.engine.modes.driver import Driver
 from fanwise.engine.modes.entries import Entry
@@ -17,13 +19,13 @@ from fanwise.errors import JournalError
 from fanwise.records import Outcome
 
 if TYPE_CHECKING:
+    from fanwise.engine.core import Core
     from fanwise.engine.guardrails.guard import Guardrails, GuardrailsOf
     from fanwise.engine.items import ItemFunction, ItemRunner
     from fanwise.engine.ordering import Ahead
-    from fanwise.engine.pools import Pools
-    from fanwise.engine.run import Run
     from fanwise.engine.workers import Crew, Item
 
+_PACK_TAKES = "a run gives it a context and a mapping: async def ask(ctx, items)"
 _ENDS_THE_MAP = (JournalError, Unrecognised, Drained)
 
 
@@ -36,7 +38,7 @@ class JournalledWork:
         pack: How several items are asked at once, where they can be.
     """
 
-    def __init__(self, run: Run, function: ItemFunction, pack: Pack | None) -> None:
+    def __init__(self, run: Core, function: ItemFunction, pack: Pack | None) -> None:
         self.peak = 0
         self._at_once = 0
         self._run = run
@@ -44,15 +46,16 @@ class JournalledWork:
         self._pack = pack
 
     async def alone(self, entry: Entry) -> Outcome:
-        return await self._tried(entry, lambda: self._function(entry.context, entry.value))
+        return await self._tried(entry, self._function, entry.value)
 
     async def together(self, entries: Sequence[Entry], items: Mapping[str, Any]) -> Outcome:
         pack = self._pack
         assert pack is not None
-        first = entries[0]
-        return await self._tried(first, lambda: pack.ask(first.context, items))
+        return await self._tried(entries[0], pack.ask, items)
 
-    async def _tried(self, entry: Entry, call: Callable[[], Awaitable[Any]]) -> Outcome:
+    async def _tried(
+        self, entry: Entry, function: Callable[..., Awaitable[Any]], given: Any
+    ) -> Outcome:
         clock = self._run.clock
         began = clock.monotonic()
         self._at_once += 1
@@ -60,12 +63,12 @@ class JournalledWork:
         value: Any = None
         failure: Exception | None = None
         try:
-            value = await call()
+            value = await function(entry.context, given)
         except _ENDS_THE_MAP:
             raise
         except Exception as error:  # noqa: BLE001 - an item's failure is data
             self._run.raise_if_fatal(error)
-            failure = error
+            failure = in_plain_words(error, function)
         finally:
             self._at_once -= 1
         return Outcome(
@@ -88,7 +91,6 @@ class JournalledModes:
         function: ``async (ctx, item) -> value``.
         options: What the caller asked for. Where items can be packed, the journal knows a pack's
             calls only with its first item: items that had succeeded are answered from their end.
-        pools: The run's limits.
         total: Items of the source, where known.
         guardrails: Guardrails, where there are any.
         ahead: How far items may begin ahead of what is shown, where that has an end.
@@ -96,15 +98,15 @@ class JournalledModes:
 
     def __init__(
         self,
-        run: Run,
+        run: Core,
         function: ItemFunction,
         *,
         options: ModeOptions,
-        pools: Pools,
         total: int | None,
         guardrails: Guardrails | GuardrailsOf | None,
         ahead: Ahead | None,
     ) -> None:
+        pools = run.parts.pools
         self._run = run
         self._function = function
         self._packed = options.pack is not None
@@ -158,8 +160,7 @@ class JournalledModes:
             self.driver.passed_by(Entry(ctx.item_id, 0, value, context=ctx))
             if not self._packed:
                 return await self._function(ctx, value)
-            record = await self._run.journal.item(ctx.item_id)
-            return None if record is None else record.value
+            return await self._run.read_back(ctx.item_id)
         outcome = await self.driver.run(Entry(ctx.item_id, 0, value, context=ctx))
         if outcome.error is not None:
             raise outcome.error
@@ -175,25 +176,24 @@ class JournalledModes:
 
 
 def moded_map(
-    run: Run,
+    run: Core,
     function: ItemFunction,
     items: Callable[[], AsyncIterator[list[Item]]],
     *,
     options: ModeOptions,
-    pools: Pools,
     total: int | None,
     guardrails: Guardrails | GuardrailsOf | None,
     runner_of: Callable[[ItemFunction], ItemRunner],
-    opened: Callable[[Crew], Callable[[], None]],
-    read_back: Callable[[str], Awaitable[Any]],
     ahead: Ahead | None,
-) -> Map:
+) -> Map[Any]:
     """A run's map with modes, from the parts that one without them is made of."""
+    check_function(function, takes=("ctx", "item"), hint=TAKES)
+    if options.pack is not None:
+        check_function(options.pack.ask, takes=("ctx", "items"), hint=_PACK_TAKES)
     modes = JournalledModes(
         run,
         function,
         options=options,
-        pools=pools,
         total=total,
         guardrails=guardrails,
         ahead=ahead,
@@ -202,8 +202,8 @@ def moded_map(
         lambda: modes.driver.items(items()),
         modes.handler(runner_of(modes.function)),
         room=modes,
-        opened=lambda crew: modes.opened(crew, opened(crew)),
-        read_back=read_back,
+        opened=lambda crew: modes.opened(crew, run.opened(crew)),
+        read_back=run.read_back,
         ordered=ahead is not None,
         ahead=ahead,
         modes=modes.driver.report,

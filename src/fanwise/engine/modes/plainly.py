@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any, TypeAlias
 
 from fanwise.engine.modes.driver import Driver
@@ -52,6 +53,7 @@ class PlainWork:
         return await self._together.handle(Item(first.id, first.position, items))
 
     def _counted(self, function: Function) -> Function:
+        @wraps(function)
         async def counted(value: Any) -> Any:
             self._at_once += 1
             self.peak = max(self.peak, self._at_once)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from fanwise.engine.context import Context, as_messages
+from fanwise.engine.context import Context
 from fanwise.engine.items import ItemFunction
 from fanwise.engine.sources import chunks_of
-from fanwise.engine.work import ItemWork, OnDelta
+from fanwise.engine.work import ItemWork
 from fanwise.errors import FanwiseError
 from fanwise.limits.estimate import TokenEstimator
 from fanwise.models.rules import Rules, RulesEndpoint
 from fanwise.models.schemas import Schemas
 from fanwise.models.structured import parse
-from fanwise.records import NOTHING, Json, Message, Request, Response, Timeouts
+from fanwise.records import Request, Response, Timeouts
 
 if TYPE_CHECKING:
-    from fanwise.limits.waiting import Priority
+    from fanwise.engine.core import Core
 
 _READ_AHEAD: Final = 64
 _SAMPLE: Final = 1024
@@ -81,49 +81,35 @@ class _Unknown(FanwiseError):
     """The count ends here for this item: what follows depends on a model's answer."""
 
 
-class _CountingContext(Context):
-    """A context that counts calls instead of making them."""
+class _CountingCore:
+    """Stands where a context has its run: what it is asked is counted, and answered by rules."""
 
-    __slots__ = ("_counted", "requests")
+    run_id = "plan"
 
-    def __init__(self, counted: Counted, work: ItemWork) -> None:
-        self._counted = counted
-        self._work = work
+    def __init__(self, counted: Counted) -> None:
+        self.schemas = counted.schemas
+        self.caller = self
         self.requests: list[Request] = []
+        self._counted = counted
 
-    @property
-    def run_id(self) -> str:
-        return "plan"
+    async def ready_for(self, request: Request, rules: Rules | None) -> None:
+        """Nothing has to stand."""
 
-    async def respond(
-        self,
-        model: str,
-        messages: Sequence[Message] | str = (),
-        *,
-        schema: Any = None,
-        parameters: Mapping[str, Json] = NOTHING,
-        body: Mapping[str, Json] | None = None,
-        endpoint: str = "chat/completions",
-        rules: Rules | None = None,
-        version: str = "",
-        sample: int = 0,
-        label: str = "",
-        on_delta: OnDelta | None = None,
-        single_flight: bool = True,
-        priority: Priority | None = None,
-        last: bool = False,
-    ) -> Response:
-        request = Request(
-            model=model,
-            messages=as_messages(messages),
-            parameters=parameters,
-            schema=self._counted.schemas.of(schema) if schema is not None else None,
-            endpoint=endpoint,
-            body=body,
-            version=version,
-        )
+    def prepare(
+        self, work: ItemWork, request: Request, *, rules: Rules | None, **options: Any
+    ) -> tuple[Request, Rules | None]:
+        """Counts a call."""
         self._counted.add(request, rules)
         self.requests.append(request)
+        return request, rules
+
+    async def answer(self, call: tuple[Request, Rules | None]) -> Response:
+        """What its rules say.
+
+        Raises:
+            _Unknown: It has none.
+        """
+        request, rules = call
         if rules is None:
             raise _Unknown("what follows depends on the answer")
         answer = await RulesEndpoint(rules).send(request, timeouts=Timeouts())
@@ -132,6 +118,15 @@ class _CountingContext(Context):
         if request.schema is None:
             return answer
         return replace(answer, value=parse(answer.text, request.schema).value)
+
+
+class _CountingContext(Context):
+    """A context that counts calls instead of making them."""
+
+    __slots__ = ()
+
+    def __init__(self, core: _CountingCore, work: ItemWork) -> None:
+        super().__init__(cast("Core", core), work)
 
     async def once(self, name: str, function: Any) -> Any:
         raise _Unknown(f"what follows depends on the side effect {name!r}")
@@ -147,7 +142,8 @@ async def count(function: ItemFunction, source: Any) -> Counted:
     chunks = chunks_of(source, size=_READ_AHEAD)
     async for chunk in chunks:
         for value in chunk:
-            context = _CountingContext(counted, ItemWork(str(counted.items), counted.items))
+            core = _CountingCore(counted)
+            context = _CountingContext(core, ItemWork(str(counted.items), counted.items))
             counted.items += 1
             try:
                 result = function(context, value)
@@ -158,7 +154,7 @@ async def count(function: ItemFunction, source: Any) -> Counted:
             except Exception as error:  # noqa: BLE001 - a row that cannot be planned is a finding
                 counted.failures += 1
                 counted.first_failure = counted.first_failure or f"{type(error).__name__}: {error}"
-            if context.requests:
+            if core.requests:
                 counted.asking += 1
-                counted.sample.add(tuple(context.requests))
+                counted.sample.add(tuple(core.requests))
     return counted

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fanwise.engine.pools import Pools
     from fanwise.engine.run import Run
     from fanwise.engine.spending import Spending
+    from fanwise.journal.memory import Journal
 
 OnOrder = Callable[[Order, Sender], None]
 
@@ -23,15 +24,23 @@ class Steering:
 
     Args:
         run: The run.
+        journal: Its journal.
         pools: Its models' limits.
         spending: Its budget.
         on_order: Is told of each order that has changed something.
     """
 
     def __init__(
-        self, run: Run, *, pools: Pools, spending: Spending, on_order: OnOrder | None = None
+        self,
+        run: Run,
+        *,
+        journal: Journal,
+        pools: Pools,
+        spending: Spending,
+        on_order: OnOrder | None = None,
     ) -> None:
         self._run = run
+        self._journal = journal
         self._pools = pools
         self._spending = spending
         self._on_order = on_order
@@ -55,7 +64,7 @@ class Steering:
             if self._on_order is not None:
                 self._on_order(order, sender)
             changed = order.change.as_json()
-            await self._run.journal.control(event, {**changed, "by": sender.as_json()})
+            await self._journal.control(event, {**changed, "by": sender.as_json()})
         return self.state()
 
     async def _do(self, order: Order) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from fanwise.engine.core import core_of
 from fanwise.engine.effects import perform
 from fanwise.errors import JournalError
 from fanwise.records import CallIntent, CallKey, CallRecord, Outcome
@@ -91,7 +92,7 @@ class Account:
     """
 
     def __init__(self, run: Run | None, chance: random.Random) -> None:
-        self._run = run
+        self._run = None if run is None else core_of(run)
         self._tag = f"{chance.getrandbits(64):016x}"
         self._number = 0
 

@@ -148,23 +148,23 @@ async def parallel(
 
 @overload
 async def settle(
-    operations: Mapping[str, Callable[[], Awaitable[Any]]],
+    operations: Mapping[str, Callable[[], Awaitable[T]]],
     **options: Unpack[Options],
-) -> dict[str, Outcome]: ...
+) -> dict[str, Outcome[T]]: ...
 
 
 @overload
 async def settle(
-    operations: tuple[Callable[[], Awaitable[Any]], ...],
+    operations: tuple[Callable[[], Awaitable[T]], ...],
     **options: Unpack[Options],
-) -> tuple[Outcome, ...]: ...
+) -> tuple[Outcome[T], ...]: ...
 
 
 @overload
 async def settle(
-    operations: Sequence[Callable[[], Awaitable[Any]]],
+    operations: Sequence[Callable[[], Awaitable[T]]],
     **options: Unpack[Options],
-) -> list[Outcome]: ...
+) -> list[Outcome[T]]: ...
 
 
 async def settle(

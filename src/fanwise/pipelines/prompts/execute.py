@@ -107,7 +107,7 @@ async def execute(
         for model in job.models:
             run.check_model(model)
         if job.schema is not None:
-            run.schemas.of(job.schema)
+            run.check_schema(job.schema)
         session = _Session(job, run, output=output, home=home, ordered=ordered)
         try:
             await session.begin()

@@ -302,7 +302,7 @@ def test_what_a_crash_interrupted_is_seen_in_the_next_session() -> None:
             await background.put(Work(), 2, takes_s=10, name="under way")
             await background.put(Work(), 2, takes_s=10, name="not begun")
             await asyncio.sleep(2)
-            after = run.journal.crash()
+            after = run._core.journal.crash()
             found = {call.label: call.state for call in after.reader().calls()}
         assert found == {"done": "served", "under way": "ambiguous", "not begun": "ambiguous"}
 
