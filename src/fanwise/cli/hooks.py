@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -327,6 +328,7 @@ def carry_on(options: RunOptions, asked: Mapping[str, Any], *, resume: str | Non
     try:
         run_loop(session.carry_out(lambda _: work.carry_out(_jobs(options, asked, stdin))))
     finally:
+        work.show()
         if file is not None:
             file.close()
     return session.end(output_file=options.output, more=work.said())
@@ -352,6 +354,7 @@ class _Work:
         self._file = file
         self._counts = dict.fromkeys(("success", "partial", "error"), 0)
         self._kept: list[dict[str, Any]] = []
+        self._table = ""  # of one idea: for when the panel is gone
 
     async def carry_out(self, jobs: Iterable[tuple[str, HooksJob]]) -> None:
         """Does the jobs; what is durable by its end is shown."""
@@ -379,13 +382,21 @@ class _Work:
             self._file.add(line_of(result))
         elif options.json:
             self._kept.append(result.as_json())
+        elif self._alone:
+            self._table = shown(result, alone=True)
         else:
-            self._session.stdout.write(shown(result, alone=self._alone).encode())
+            self._session.stdout.write(shown(result, alone=False).encode())
         if result.status != "success" and not self._alone and not options.quiet:
             failed = [f"{one.model}: {one.message}" for one in result.failed]
             failed += [trouble for model in result.models for trouble in model.troubles[:1]]
             why = failed[0] if failed else "interrupted"
             self._session.screen.say(f"[{result.id}] {result.status}: {why}")
+
+    def show(self) -> None:
+        """The tables of one idea, once nothing else is on the screen."""
+        if self._table:
+            sys.stdout.write(self._table)
+            sys.stdout.flush()
 
     def said(self) -> dict[str, Any]:
         """The part of the summary that is about hooks."""

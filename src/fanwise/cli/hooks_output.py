@@ -33,8 +33,9 @@ def shown(result: HooksResult, *, alone: bool) -> str:
 
     Args:
         result: The result.
-        alone: Whether it is the only one: then tables, in a pipe too. Of several, each is one line
-            of JSON in a pipe and a short table on a terminal.
+        alone: Whether it is the only one: then tables, in a pipe too, in colour on a terminal. Of
+            several, each is one line of JSON in a pipe and a short plain table on a terminal, since
+            it has to pass above the panel.
     """
     terminal = sys.stdout.isatty()
     if not alone and not terminal:
@@ -45,13 +46,14 @@ def shown(result: HooksResult, *, alone: bool) -> str:
     console = Console(
         file=buffer,
         width=None if terminal else _WIDE,
-        force_terminal=terminal,
+        force_terminal=terminal and alone,
         no_color=bool(os.environ.get("NO_COLOR")) or None,
         highlight=False,
     )
     if not alone:
         console.print(f"[{result.id}]", style="bold", markup=False)
-    console.print(_hooks_table(result, most=None if alone else 3))
+    if result.models:
+        console.print(_hooks_table(result, most=None if alone else 3))
     if alone and len(result.models) > 1:
         console.print()
         console.print(_models_table(result))
@@ -140,18 +142,15 @@ def _colour(score: float | None) -> str:
 
 def _sentences(result: HooksResult, *, alone: bool) -> Iterator[str]:
     """What the figures come to, in words."""
-    if len(result.ranking) > 1:
+    if not result.complete:
+        ended = len(result.models) + len(result.failed)
+        yield f"Not complete: {ended} models have ended; what the others have written is kept."
+    elif len(result.ranking) > 1:
         yield _ahead(result)
     if not alone:
         return
     for model in result.models:
-        strong = ", ".join(f"{one.criterion} {one.score:.1f}" for one in model.strengths)
-        weak = ", ".join(f"{one.criterion} {one.score:.1f}" for one in model.weaknesses)
-        parts = [f"strong in {strong}"] * bool(strong) + [f"weak in {weak}"] * bool(weak)
-        if parts:
-            yield f"{model.model}: {'; '.join(parts)}."
-        if model.salvaged:
-            yield f"{model.model} did not answer in the form asked for; its lines were read."
+        yield from _of_model(model, judge=result.judge)
     for pair in result.comparisons:
         yield _pair(pair.models, pair.winner, consistent=pair.consistent, error=pair.error)
     if result.near_duplicates:
@@ -166,10 +165,19 @@ def _sentences(result: HooksResult, *, alone: bool) -> Iterator[str]:
     unscored = [hook for model in result.models for hook in model.hooks if hook.unscored]
     if unscored:
         yield f"{_count(unscored)} could not be judged: {unscored[0].unscored}"
-    for model in result.models:
-        if model.same_family:
-            yield f"{result.judge} and {model.model} are of one family: it may favour its own."
     yield _judged_by(result)
+
+
+def _of_model(model: ModelResult, *, judge: str) -> Iterator[str]:
+    strong = ", ".join(f"{one.criterion} {one.score:.1f}" for one in model.strengths)
+    weak = ", ".join(f"{one.criterion} {one.score:.1f}" for one in model.weaknesses)
+    parts = [f"strong in {strong}"] * bool(strong) + [f"weak in {weak}"] * bool(weak)
+    if parts:
+        yield f"{model.model}: {'; '.join(parts)}."
+    if model.salvaged:
+        yield f"{model.model} did not answer in the form asked for; its lines were read."
+    if model.same_family:
+        yield f"{judge} and {model.model} are of one family: it may favour its own."
 
 
 def _count(hooks: list[ScoredHook]) -> str:

@@ -147,21 +147,20 @@ class Board:
         await self._teller.tell("progress", f"{' against '.join(pair.models)}: {said}")
 
     async def result(self, *, run_id: str, wall_s: float) -> HooksResult:
-        """What it came to, and the last events."""
+        """What it came to, and the last events; an interrupted job has no winner."""
         compared = not self._pairs or len(self._comparisons) == self._pairs
         complete = self.written and compared
         found = self._summed_up(run_id=run_id, wall_s=wall_s, complete=complete)
-        self._teller.analysed(1.0 if complete else 0.0)
-        said = f"{found.winner} is ahead" if found.winner else "no model is ahead"
-        if not found.models:
-            said = "no model has written"
-        await self._teller.tell("progress", f"Ranked: {said}")
         if complete:
+            self._teller.analysed(1.0)
+        ended = f"{len(found.models)} of {len(self.job.models)} models have written"
+        if not complete:
+            await self._teller.tell("progress", f"Not complete: {ended} and are judged")
+        else:
+            said = f"{found.winner} is ahead" if found.winner else "no model is ahead"
+            await self._teller.tell("progress", f"Ranked: {said}")
             await self._teller.tell(
-                "complete",
-                f"{len(found.models)} of {len(self.job.models)} models have written, {said}",
-                data=found.as_json(),
-                percent=100.0,
+                "complete", f"{ended}, {said}", data=found.as_json(), percent=100.0
             )
         if self._teller.fault is not None:
             raise self._teller.fault
@@ -188,7 +187,7 @@ class Board:
             models=models,
             failed=failed,
             ranking=ranking,
-            winner=ranking[0].model if alone else None,
+            winner=ranking[0].model if alone and complete else None,
             gap=gap,
             gap_error=gap_error,
             comparisons=comparisons,

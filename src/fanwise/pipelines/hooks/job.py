@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from dataclasses import fields as fields_of
 from typing import Any, Self, cast
 
 import fanwise as fw
@@ -62,14 +63,14 @@ class HooksJob:
             )
 
     @classmethod
-    def from_json(cls, fields_given: Mapping[str, Any], /) -> Self:
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """The job that JSON describes; null leaves a field out.
 
         Raises:
             InvalidFields: One reason for each field that is wrong; unknown fields are wrong too.
         """
-        known = [one.name for one in fields(cls)]
-        given = {name: value for name, value in fields_given.items() if value is not None}
+        known = [one.name for one in fields_of(cls)]
+        given = {name: value for name, value in fields.items() if value is not None}
         wrong = {
             name: f"there is no such field; there are {', '.join(known)}"
             for name in given
@@ -88,7 +89,7 @@ class HooksJob:
 
     def as_json(self) -> dict[str, Any]:
         """What :meth:`from_json` makes this job of again."""
-        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        found = {one.name: getattr(self, one.name) for one in fields_of(self)}
         found |= {"models": list(self.models), "focus_skills": list(self.focus_skills)}
         return found | {"parameters": dict(self.parameters)}
 
@@ -142,12 +143,16 @@ def _text_faults(job: HooksJob) -> Iterator[tuple[str, str]]:
         yield "post_idea", f"is missing; say what the post is about in {least} to {most} characters"
     elif not isinstance(idea, str):
         yield "post_idea", f"is {_shown(idea)}; it is a text"
+    elif not _writable(idea):
+        yield "post_idea", "holds half a character (a lone surrogate); send it as UTF-8"
     elif not least <= len(idea.strip()) <= most:
         have = len(idea.strip())
         yield "post_idea", f"has {have} characters; it takes {least} to {most}"
     industry: Any = job.industry
     if not isinstance(industry, str):
         yield "industry", f"is {_shown(industry)}; it is a text"
+    elif not _writable(industry):
+        yield "industry", "holds half a character (a lone surrogate); send it as UTF-8"
     elif len(industry.strip()) > _INDUSTRY_CHARS:
         yield "industry", f"has {len(industry.strip())} characters; the most is {_INDUSTRY_CHARS}"
 
@@ -207,6 +212,15 @@ def _repeats_fault(value: Any, judge: Any) -> str | None:
     if value > 1 and isinstance(judge, str) and canonical(judge) == RULES_MODEL:
         return f"is {value}; rules say the same each time: name a judge, or leave it at 1"
     return None
+
+
+def _writable(text: str) -> bool:
+    """Whether a text can be sent as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _texts(value: Any) -> list[str] | None:

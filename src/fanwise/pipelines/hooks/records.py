@@ -244,7 +244,8 @@ class HooksResult:
         models: Those that wrote, in the order of the ranking; unranked ones last.
         failed: Those that did not, with reasons, in the order of the job.
         ranking: Models by score. Unscored models have no place.
-        winner: The first of the ranking; ``None`` where the first place is shared or nobody ranks.
+        winner: The first of the ranking; ``None`` where the first place is shared, nobody ranks, or
+            the job is not complete.
         gap: Points between first and second; ``None`` where there are no two.
         gap_error: The gap's standard error, from how far the hooks of each differ; ``None`` where
             one of them has fewer than two scored hooks.

@@ -199,8 +199,14 @@ async def test_a_comparison_that_fails_is_no_tie():
 async def test_a_budget_that_is_used_up_ends_the_job_and_keeps_what_is_paid_for():
     home = MemoryHome()
     models = {"a/one": by_rules(), "b/two": by_rules(), "judge/one": by_rules()}
+    events: list[Event] = []
     with pytest.raises(fw.errors.BudgetExhausted):
-        await carried_out(job_of("a/one", "b/two"), models, home=home, budget=fw.Budget(calls=4))
+        await carried_out(
+            job_of("a/one", "b/two"), models, events, home=home, budget=fw.Budget(calls=4)
+        )
+    assert events[-1].message.startswith("Not complete: 0 of 2 models")
+    assert events[-1].percent is not None
+    assert events[-1].percent < 75
     sent = sum(len(model.requests) for model in models.values())
     assert sent <= 4
     job = job_of("a/one", "b/two")

@@ -72,6 +72,8 @@ def test_every_wrong_field_gets_its_own_reason_at_once():
         ("post_idea", 12, "is 12; it is a text"),
         ("post_idea", " " * 50, "has 0 characters"),
         ("post_idea", "x" * 1001, "has 1001 characters"),
+        ("post_idea", "half a character: \ud800", "a lone surrogate"),
+        ("industry", "\udfff", "a lone surrogate"),
         ("industry", [], "it is a text"),
         ("target_audience", ["expert"], "it is one of"),
         ("models", "openai/gpt-4o", "it is a list"),
