@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
@@ -22,8 +22,9 @@ from fanwise.cli.flags import (
     RunFlags,
     WorkFlags,
 )
+from fanwise.cli.hooks_input import check_rows, job_of, jobs_of
 from fanwise.cli.options import STDIN, RunOptions, read_options
-from fanwise.errors import ConfigError, InputError, InvalidFields
+from fanwise.errors import ConfigError
 
 if TYPE_CHECKING:
     from fanwise.cli.hooks_output import ResultFile
@@ -35,8 +36,6 @@ COMMAND = "hooks"
 RULES = "builtin/rules"
 _POST = "Post"
 _JUDGING = "Judging"
-_OF_ROWS = ("post_idea", "industry", "target_audience", "content_type", "focus_skills")
-_MOST_FAULTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,93 +188,10 @@ def _checked(options: RunOptions, asked: Mapping[str, Any]) -> RunOptions:
         )
     options = replace(options, models=options.models or (RULES,))
     if asked["idea"] is not None:
-        _job(options, asked, {})
+        job_of(options, asked, {})
     elif options.source != STDIN:
-        _check_rows(options, asked)
+        check_rows(options, asked)
     return options
-
-
-def _job(options: RunOptions, asked: Mapping[str, Any], row: Mapping[str, Any]) -> HooksJob:
-    """The job of the flags, or of a row under the flags.
-
-    Raises:
-        InvalidFields: Wrong fields, each with its reason.
-    """
-    from fanwise.cli.profiles import parameters_and_profile
-    from fanwise.pipelines.hooks import HooksJob
-
-    fields: dict[str, Any] = {
-        "post_idea": asked["idea"],
-        "industry": asked["industry"],
-        "target_audience": asked["audience"],
-        "content_type": asked["content_type"],
-        "models": list(options.models),
-        "focus_skills": list(asked["focus"] or ()),
-        "judge": asked["judge"],
-        "validator": asked["validator"],
-        "repeats": asked["repeats"],
-        "compare": asked["compare"],
-        "parameters": dict(parameters_and_profile(options)[0]),
-    }
-    fields |= {name: row[name] for name in _OF_ROWS if row.get(name) not in (None, "")}
-    return HooksJob.from_json(fields)
-
-
-def _check_rows(options: RunOptions, asked: Mapping[str, Any]) -> None:
-    """Reads a table through before anything is sent for it.
-
-    Raises:
-        InputError: What is wrong with its first wrong rows.
-    """
-    wrong: list[str] = []
-    for line, _, found in _rows(options, asked, None):
-        if isinstance(found, InvalidFields):
-            said = "; ".join(f"{name} {reason}" for name, reason in found.fields.items())
-            wrong.append(f"line {line}: {said}")
-            if len(wrong) == _MOST_FAULTS:
-                break
-    if wrong:
-        raise InputError(
-            "\n".join(wrong),
-            source=str(options.source),
-            hint="columns are post_idea, industry, target_audience, content_type, focus_skills; "
-            "others are left alone",
-        )
-
-
-def _rows(
-    options: RunOptions, asked: Mapping[str, Any], stdin: BinaryIO | None
-) -> Iterator[tuple[int, str, HooksJob | InvalidFields]]:
-    """Line, id and job of each row, or what is wrong with it."""
-    from fanwise.documents import read_rows
-    from fanwise.pipelines.hooks.execution import id_of
-
-    assert options.source is not None
-    for row in read_rows(options.source, limit=options.limit, stdin=stdin):
-        try:
-            job = _job(options, asked, row.data)
-        except InvalidFields as error:
-            yield row.line, row.id or "", error
-        else:
-            yield row.line, row.id or id_of(job), job
-
-
-def _jobs(
-    options: RunOptions, asked: Mapping[str, Any], stdin: BinaryIO | None
-) -> Iterable[tuple[str, HooksJob]]:
-    if asked["idea"] is not None:
-        return [("", _job(options, asked, {}))]
-    return _jobs_of_rows(options, asked, stdin)
-
-
-def _jobs_of_rows(
-    options: RunOptions, asked: Mapping[str, Any], stdin: BinaryIO | None
-) -> Iterator[tuple[str, HooksJob]]:
-    for line, idea, found in _rows(options, asked, stdin):
-        if isinstance(found, InvalidFields):
-            said = "; ".join(f"{name} {reason}" for name, reason in found.fields.items())
-            raise InputError(said, source=str(options.source), line=line, hint=found.hint)
-        yield idea, found
 
 
 def _all_models(options: RunOptions, asked: Mapping[str, Any]) -> RunOptions:
@@ -291,7 +207,7 @@ def _plan(options: RunOptions, asked: Mapping[str, Any]) -> int:
     from fanwise.pipelines.hooks import plan
 
     stdin = open_stdin()[0] if options.source == STDIN else None
-    planned = plan(_jobs(options, asked, stdin), **opening(_all_models(options, asked)))
+    planned = plan(jobs_of(options, asked, stdin), **opening(_all_models(options, asked)))
     put_plan(run_loop(planned), as_json=options.json)
     return ExitCode.OK
 
@@ -326,7 +242,7 @@ def carry_on(options: RunOptions, asked: Mapping[str, Any], *, resume: str | Non
     )
     work = _Work(session, alone=asked["idea"] is not None, file=file)
     try:
-        run_loop(session.carry_out(lambda _: work.carry_out(_jobs(options, asked, stdin))))
+        run_loop(session.carry_out(lambda _: work.carry_out(jobs_of(options, asked, stdin))))
     finally:
         work.show()
         if file is not None:
