@@ -6,12 +6,16 @@ from another run? Is an equal one under way? Only then is it sent.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fanwise.engine.course import kept
 from fanwise.engine.identity import jsonable
 from fanwise.engine.work import Call, ItemWork, Reference, served_before
+from fanwise.errors import FanwiseError
 from fanwise.records import CallRecord, Response, Schema
 
 if TYPE_CHECKING:
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from fanwise.journal.cache import Cache
     from fanwise.journal.memory import Journal
     from fanwise.progress.live import Progress
+
+_CLEAN_UP_S = 1.0
 
 
 class Caller:
@@ -98,7 +104,10 @@ class Caller:
             response = await self._attempts.make(call)
         else:
             response, led = await self._flights.join(
-                (self._scope, reference), self._attempts.make, call
+                (self._scope, reference),
+                self._attempts.make,
+                call,
+                keep=partial(self._keep, call),
             )
             if not led:
                 await self._settle_cached(call, _shared(call, response))
@@ -106,6 +115,15 @@ class Caller:
         if self._cache is not None:
             await self._cache.put((self._scope, *reference), _shared(call, response))
         return response
+
+    async def _keep(self, call: Call, response: Response) -> None:
+        """Notes an answer for an item that was cancelled while it waited for an equal call.
+
+        A journal that cannot be written is no reason to hide a cancellation: closing it says so.
+        """
+        with contextlib.suppress(TimeoutError, FanwiseError):
+            async with asyncio.timeout(_CLEAN_UP_S):
+                await self._settle_cached(call, _shared(call, response))
 
     async def _settle_cached(self, call: Call, found: CallRecord) -> None:
         now = self._clock.wall()

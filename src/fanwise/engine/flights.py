@@ -8,19 +8,20 @@ task for every call would cost a tenth of the call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import Any, TypeAlias, TypeVar
 
 from fanwise.ending import end_all
 from fanwise.records import Response
 
 T = TypeVar("T")
+Keep: TypeAlias = Callable[[Response], Awaitable[None]]
 
 
 class _Flight:
     """A call under way and those who wait for it."""
 
-    __slots__ = ("call", "ended", "key", "pilot", "start", "waiters", "waiting")
+    __slots__ = ("call", "ended", "key", "left", "pilot", "start", "waiters", "waiting")
 
     def __init__(
         self, key: Hashable, start: Callable[[Any], Coroutine[Any, Any, Response]], call: Any
@@ -31,6 +32,7 @@ class _Flight:
         self.pilot: asyncio.Task[None] | None = None
         self.waiters: list[asyncio.Future[Response]] = []
         self.waiting = 0
+        self.left: list[Keep] = []  # of those who joined and were cancelled while others waited
         self.ended = False
 
 
@@ -50,7 +52,12 @@ class Flights:
         return f"<Flights: {len(self._open)} under way, {len(self._idle)} pilots idle>"
 
     async def join(
-        self, key: Hashable, start: Callable[[T], Coroutine[Any, Any, Response]], call: T
+        self,
+        key: Hashable,
+        start: Callable[[T], Coroutine[Any, Any, Response]],
+        call: T,
+        *,
+        keep: Keep | None = None,
     ) -> tuple[Response, bool]:
         """Waits for the flight of this key, and starts it where there is none.
 
@@ -58,6 +65,9 @@ class Flights:
             key: What makes two calls equal: scope, content key and sample.
             start: Makes the coroutine of the flight; called only where none is open.
             call: What it is given.
+            keep: Keeps the answer for a caller that joined the flight of another one and was
+                cancelled: it is paid for, and that caller shall find it when it asks again. It
+                raises nothing.
 
         Returns:
             The answer, and whether this caller started the flight.
@@ -78,8 +88,13 @@ class Flights:
             return await waiter, led
         except asyncio.CancelledError:
             flight.waiting -= 1
-            if not flight.waiting and not flight.ended:
+            if not flight.ended and not flight.waiting:
                 await self._abandon(flight)
+            elif keep is not None and not led:
+                if not flight.ended:
+                    flight.left.append(keep)
+                elif not waiter.cancelled() and waiter.exception() is None:
+                    await keep(waiter.result())
             raise
 
     async def aclose(self) -> None:
@@ -116,6 +131,8 @@ class Flights:
                     for waiter in flight.waiters:
                         if not waiter.done():
                             waiter.set_result(response)
+                    for keep in flight.left:
+                        await keep(response)
             else:
                 self._end(flight)
             parked: asyncio.Future[_Flight] = self._loop.create_future()

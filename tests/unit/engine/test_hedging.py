@@ -341,7 +341,7 @@ def test_cancelled_at_any_step_nothing_is_held_and_no_task_is_left(steps: int) -
             work.cancel()
             await asyncio.wait([work])
             assert run.snapshot().waiting == 0
-            assert all(one.in_flight == 0 for one in run._parts.pools.limiters)
+            assert all(one.in_flight == 0 for one in run._core.parts.pools.limiters)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         (call,) = home.reader("r").calls()
         assert call.state in {"ambiguous", "cancelled", "served"}
