@@ -95,13 +95,15 @@ class Admission:
         breaker = self._breaker(call)
         if course.attempts:
             await self._retrying(call, course, breaker)
-        reserved = await self._spending.reserve(call, first=not course.intended)
-        course.reserved, course.breaker = reserved, breaker
+        if self._spending.bounds_calls:
+            course.reserved = await self._spending.reserve(call, first=not course.intended)
+        course.breaker = breaker
         deadline = None if math.isinf(course.deadline) else course.deadline
         priority = call.priority or call.work.priority
         while True:
             try:
-                course.given = await self._past(breaker, course)
+                given = breaker.enter_closed()
+                course.given = await self._past(breaker, course) if given is None else given
             except BaseException:
                 course.breaker = None
                 self.ended(call, course, "cancelled", usage=None, sent=False)
@@ -124,7 +126,7 @@ class Admission:
         return permit
 
     async def _past(self, breaker: Breaker, course: Course) -> Pass:
-        if breaker.closed or math.isinf(course.deadline):
+        if math.isinf(course.deadline):
             return await breaker.enter()
         async with self._in_time(course):
             return await breaker.enter()
@@ -189,8 +191,9 @@ class Admission:
             usage: What the attempt used, as :meth:`Spending.settle` takes it.
             sent: Whether it left this machine.
         """
-        self._spending.settle(call, course.reserved, usage=usage, sent=sent)
-        course.reserved = NOTHING_SPENT
+        if course.reserved is not NOTHING_SPENT:
+            self._spending.settle(call, course.reserved, usage=usage, sent=sent)
+            course.reserved = NOTHING_SPENT
         if course.breaker is not None:
             course.breaker.ended(kind, course.given, first=not course.attempts)
 

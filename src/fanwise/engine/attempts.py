@@ -152,7 +152,8 @@ class Attempts:
         course = make_course(started_at=self._clock.wall())
         if self._refusal is not None:
             raise self._refusal
-        call = with_key(call)
+        if call.target.ring is not None:
+            call = with_key(call)
         if call.target.pool.dead is not None:
             raise call.target.pool.dead
         model = call.request.model
@@ -215,7 +216,7 @@ class Attempts:
         except asyncio.CancelledError:
             permit.settle(_CANCELLED)
             self._admission.ended(call, course, "cancelled", usage=None)
-            self._note(course, _CANCELLED, permit, sent_at=sent_at, status=None)
+            self._note(course, _CANCELLED, permit, sent_at=sent_at, ended_at=clock.wall())
             if not course.raced:
                 await self.give_up(call, course, None)
             raise
@@ -235,7 +236,7 @@ class Attempts:
         permit.settle(verdict, usage=counted, headers=reply.headers, stated=stated)
         used = usage if served else NOTHING_USED
         self._admission.ended(call, course, verdict.kind, usage=used)
-        self._note(course, verdict, permit, sent_at=sent_at, status=reply.status)
+        self._note(course, verdict, permit, sent_at=sent_at, ended_at=wall_s, status=reply.status)
         if served:
             course.usage = course.usage + usage
             call.target.pool.served = True
@@ -256,10 +257,10 @@ class Attempts:
         permit: Permit,
         *,
         sent_at: float,
-        status: int | None,
+        ended_at: float,
+        status: int | None = None,
     ) -> None:
-        now = self._clock.wall()
-        course.note(verdict, permit, started_at=sent_at, ended_at=now, status=status)
+        course.note(verdict, permit, started_at=sent_at, ended_at=ended_at, status=status)
         if len(course.attempts) > 1:
             self._progress.retried()
         if verdict.kind in {"rate", "capacity"}:
@@ -282,7 +283,8 @@ class Attempts:
             except InvalidOutput as invalid:
                 course.content_failures += 1
                 course.complaint = invalid.message
-                if course.content_failures < self._retry.content_attempts and self._in_time(course):
+                in_time = self._clock.monotonic() < course.deadline
+                if course.content_failures < self._retry.content_attempts and in_time:
                     return None
                 error = InvalidOutput(
                     f"{call.request.model} gave no valid answer in {course.content_failures} "
@@ -354,9 +356,6 @@ class Attempts:
             with contextlib.suppress(FanwiseError, TimeoutError):
                 async with asyncio.timeout(_CLEAN_UP_S):
                     await self._settle(call, course, "cancelled")
-
-    def _in_time(self, course: Course) -> bool:
-        return self._clock.monotonic() < course.deadline
 
     def _settle(
         self,

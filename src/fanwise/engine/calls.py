@@ -78,16 +78,15 @@ class Caller:
             response = served_before(known, call.request)
         else:
             if not work.judged:
-                await self._judge(work)
+                work.judged = True
+                if self._recognition.open:
+                    await self._judge(work)
             response = await self._fresh(call, reference)
         work.settled[reference] = response
         return response
 
     async def _judge(self, work: ItemWork) -> None:
         """Once an item: may it send, or does it look like another run's work?"""
-        work.judged = True
-        if not self._recognition.open:
-            return
         finished = work.recalled is not None and work.recalled.state == "succeeded"
         if work.recalled is None or finished:
             await self._recognition.strange(work.item_id)

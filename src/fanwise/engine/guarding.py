@@ -166,15 +166,21 @@ class Breaker:
         """Whether a pass is still good: the breaker has not opened since."""
         return given.epoch == self._state.epoch
 
+    def enter_closed(self) -> Pass | None:
+        """Lets an attempt out where all may go out; ``None`` where it has to :meth:`enter`."""
+        if self._state.mode != "closed":
+            return None
+        self._under_way += 1
+        return self._closed
+
     async def enter(self) -> Pass:
         """Waits until an attempt may go out.
 
         Raises:
             Parked: There was no answer for too long.
         """
-        if self._state.mode == "closed":
-            self._under_way += 1
-            return self._closed
+        if (given := self.enter_closed()) is not None:
+            return given
         if self._waiting.head is None and (given := self._let_through()) is not None:
             return given
         return await self._waiting.wait(True, advance=self._advance, give_back=self._left)

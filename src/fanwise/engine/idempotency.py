@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import hashlib
 
-from fanwise.engine.work import make_request
 from fanwise.records import Request
 
 _LONGEST_KEY = 200
 
 
 def named(request: Request, name: str) -> Request:
-    """The request with its idempotency key; written out, since every call comes through here."""
-    return make_request(
-        model=request.model,
-        messages=request.messages,
-        parameters=request.parameters,
-        schema=request.schema,
-        endpoint=request.endpoint,
-        body=request.body,
-        version=request.version,
-        idempotency_key=header_safe(name),
-    )
+    """The request with its idempotency key, which is made from what else it holds.
+
+    The same object: its maker hands it over before anybody else has seen it, and a copy of it for
+    every call would cost as much as its making.
+    """
+    object.__setattr__(request, "idempotency_key", header_safe(name))
+    return request
 
 
 def header_safe(text: str) -> str:

@@ -77,7 +77,10 @@ class ItemRunner:
         run.progress.item_started()
         ended = False
         try:
-            value, error = await self._value(work, item)
+            try:
+                value, error = await self._function(Context(run, work), item.value), None
+            except Exception as reason:  # noqa: BLE001 - an item's failure is data
+                value, error = None, self._failure(work, reason)
             if work.drained:
                 return None
             plain, error = self._plain(value, error)
@@ -112,17 +115,15 @@ class ItemRunner:
             position=item.position,
         )
 
-    async def _value(self, work: ItemWork, item: Item) -> tuple[Any, Exception | None]:
-        try:
-            return await self._function(Context(self._run, work), item.value), None
-        except (JournalError, Unrecognised):
-            raise
-        except Drained as drained:
+    def _failure(self, work: ItemWork, error: Exception) -> Exception:
+        """What the item's function raised, as its outcome has it; raises what ends the map."""
+        if isinstance(error, JournalError | Unrecognised):
+            raise error
+        if isinstance(error, Drained):
             work.drained = True
-            return None, drained
-        except Exception as error:  # noqa: BLE001 - an item's failure is data
-            self._run.raise_if_fatal(error)
-            return None, in_plain_words(error, self._function)
+            return error
+        self._run.raise_if_fatal(error)
+        return in_plain_words(error, self._function)
 
     def _plain(self, value: Any, error: Exception | None) -> tuple[Json, Exception | None]:
         if error is not None:

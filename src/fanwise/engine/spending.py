@@ -68,6 +68,7 @@ class Spending:
             calls=before.calls,
         )
         self._purse = Purse(budget=budget, spent=spent)
+        self._bounds_calls = budget.bounds_calls
         self._worked_s = worked_s
         self._prices = prices
         self._clock = clock
@@ -87,6 +88,11 @@ class Spending:
     def budget(self) -> Budget:
         """The budget in force."""
         return self._purse.budget
+
+    @property
+    def bounds_calls(self) -> bool:
+        """Whether calls have to be accounted for before they are sent."""
+        return self._bounds_calls
 
     @property
     def waiting(self) -> int:
@@ -123,6 +129,7 @@ class Spending:
         if self.exhausted is not None:
             raise StateError("the budget was used up, and the run is ending", hint=_HINT)
         self._purse = Purse(budget=budget, spent=self._purse.spent, reserved=self._purse.reserved)
+        self._bounds_calls = budget.bounds_calls
         self._set_timer()
         self._advance()
 
@@ -167,7 +174,7 @@ class Spending:
         Raises:
             FanwiseError: What :meth:`refuse_all` was given: the budget is reached.
         """
-        if not self._purse.budget.bounds_calls or call.target.endpoint.provider in _FREE:
+        if not self.bounds_calls or call.target.endpoint.provider in _FREE:
             return NOTHING_SPENT
         cost = self._expected(call, first=first)
         if not self._waiting and self._purse.admits(cost) == "now":

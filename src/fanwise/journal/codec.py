@@ -29,6 +29,8 @@ from fanwise.records import (
 
 _RAW_KEY_BYTES = 16
 _TEXT_KEY = b"\xff"
+_OPTION = orjson.OPT_NON_STR_KEYS
+_orjson = orjson.dumps  # what it is called by is looked up once
 
 
 def dump(value: Any) -> str:
@@ -42,7 +44,7 @@ def dump(value: Any) -> str:
         JournalError: The value has no JSON form.
     """
     try:
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+        return _orjson(value, _plain, _OPTION).decode()
     except TypeError:
         pass
     try:

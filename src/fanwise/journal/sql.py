@@ -101,10 +101,16 @@ class SqlJournal:
     def intend(self, intent: CallIntent) -> Awaitable[None]:
         key = intent.key
         try:
-            _check(key)
-            write = Intend(key.item_id, key, codec.dump_intent(intent), intent.request)
+            item_id = key.item_id
+            if not item_id.isalnum() or not item_id.isascii() or key.sample:
+                _check(key)
+            write = Intend(item_id, key, codec.dump_intent(intent), intent.request)
             self._committer.raise_if_broken()
-            return self._when_room(write) if self._writer.full else self._submit(write)
+            if self._writer.full:
+                return self._when_room(write)
+            if self._closing is not None:
+                raise _closed()
+            return self._writer.submit(write)
         except FanwiseError as error:
             return _refused(error)
 
@@ -115,16 +121,25 @@ class SqlJournal:
     def settle(self, record: CallRecord, *, more_follows: bool = False) -> Awaitable[None]:
         key = record.key
         try:
-            _check(key)
-            write = Settle(key.item_id, record, codec.dump_call(record))
-            return self._submit(write, more_follows=more_follows)
+            item_id = key.item_id
+            if not item_id.isalnum() or not item_id.isascii() or key.sample:
+                _check(key)
+            write = Settle(item_id, record, codec.dump_call(record))
+            if self._closing is not None:
+                raise _closed()
+            return self._writer.submit(write, more_follows=more_follows)
         except FanwiseError as error:
             return _refused(error)
 
     def finish_item(self, record: ItemRecord) -> Awaitable[int]:
         try:
-            _check_text(record.item_id)
-            return self._submit(Finish(record.item_id, record, codec.dump_item(record)))
+            item_id = record.item_id
+            if not item_id.isalnum() or not item_id.isascii():
+                _check_text(item_id)
+            write = Finish(item_id, record, codec.dump_item(record))
+            if self._closing is not None:
+                raise _closed()
+            return self._writer.submit(write)
         except FanwiseError as error:
             return _refused(error)
 
@@ -156,10 +171,10 @@ class SqlJournal:
             self._reading.shutdown()
             self._committer.give_back()  # where cancellation came before the hand-over
 
-    def _submit(self, write: Write, *, more_follows: bool = False) -> asyncio.Future[Any]:
+    def _submit(self, write: Write) -> asyncio.Future[Any]:
         if self._closing is not None:
-            raise StateError("the journal is closed", hint="open the run again to write to it")
-        return self._writer.submit(write, more_follows=more_follows)
+            raise _closed()
+        return self._writer.submit(write)
 
     async def _read(self, read: Callable[[SqlReader], T]) -> T:
         if self._closing is not None:
@@ -175,6 +190,10 @@ class SqlJournal:
     def _close_reader(self) -> None:
         if self._reader is not None:
             self._reader.close()
+
+
+def _closed() -> StateError:
+    return StateError("the journal is closed", hint="open the run again to write to it")
 
 
 async def _refused(error: FanwiseError) -> Any:

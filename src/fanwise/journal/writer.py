@@ -104,17 +104,18 @@ class GroupWriter(Generic[W]):
         if loop is not self._loop:
             self.flush()
             self._loop = loop
-        entry = Entry(work, loop.create_future())
-        self._fresh.append(entry)
-        if self._alone and more_follows:
-            if len(self._fresh) == 1:
-                loop.call_later(_A_MOMENT_S, self.flush)
-        elif self._alone:
+        future: asyncio.Future[Any] = loop.create_future()
+        fresh = self._fresh
+        fresh.append(Entry(work, future))
+        if not self._alone:
+            if len(fresh) == 1:
+                loop.call_soon(self.flush)
+        elif not more_follows:
             self._alone = False
             self.flush()
-        elif len(self._fresh) == 1:
-            loop.call_soon(self.flush)
-        return entry.future
+        elif len(fresh) == 1:
+            loop.call_later(_A_MOMENT_S, self.flush)
+        return future
 
     def flush(self) -> None:
         """Hands over to the thread what was handed in during this turn of the loop."""
