@@ -139,11 +139,14 @@ def test_flags_that_mean_nothing_here_are_refused(given, said):
 
 def test_wrong_rows_are_found_before_anything_is_sent(tmp_path):
     table = tmp_path / "ideas.csv"
-    table.write_text(f"post_idea,target_audience\n{IDEA},expert\nshort,\n{IDEA},nobody\n")
+    table.write_text(
+        f"post_idea,target_audience\n{IDEA},expert\nshort,\n{IDEA},nobody\n{IDEA},expert\n"
+    )
     with pytest.raises(InputError) as caught:
         asked(str(table))
     assert "line 3: post_idea has 5 characters" in caught.value.message
     assert "line 4: target_audience is 'nobody'" in caught.value.message
+    assert "line 5: is the same idea as line 2" in caught.value.message
 
 
 def test_the_output_never_overwrites_what_is_something_else(tmp_path):
@@ -179,3 +182,16 @@ async def test_text_of_models_cannot_steer_a_terminal():
         job_of("a/one"), {"a/one": by_rules(hostile), "judge/one": by_rules()}
     )
     assert "\x1b" not in shown(result, alone=True)
+
+
+async def test_scores_have_colours_on_a_terminal_alone(monkeypatch):
+    from support.hooks_models import by_rules, carried_out, job_of
+
+    models = {"a/one": by_rules(), "judge/one": by_rules()}
+    result = await carried_out(job_of("a/one"), models)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b" not in shown(result, alone=True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    assert "\x1b[3" in shown(result, alone=True)
+    assert "\x1b" not in shown(result, alone=False)  # it has to pass above the panel

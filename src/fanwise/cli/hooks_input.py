@@ -48,12 +48,16 @@ def check_rows(options: RunOptions, asked: Mapping[str, Any]) -> None:
         InputError: What is wrong with its first wrong rows.
     """
     wrong: list[str] = []
-    for line, _, found in _rows(options, asked, None):
+    lines: dict[str, int] = {}
+    for line, idea, found in _rows(options, asked, None):
         if isinstance(found, InvalidFields):
             said = "; ".join(f"{name} {reason}" for name, reason in found.fields.items())
             wrong.append(f"line {line}: {said}")
-            if len(wrong) == _MOST_FAULTS:
-                break
+        elif idea in lines:
+            wrong.append(f"line {line}: is the same idea as line {lines[idea]}, or has its id")
+        lines.setdefault(idea, line)
+        if len(wrong) == _MOST_FAULTS:
+            break
     if wrong:
         raise InputError(
             "\n".join(wrong),

@@ -74,6 +74,16 @@ async def test_hooks_are_judged_while_slower_models_still_write():
 
 
 @virtual
+async def test_six_models_with_validation_take_as_long_as_their_slowest_chain():
+    writers = {f"w{n}/model": by_rules(service_s=12 + n) for n in range(6)}
+    models = {**writers, "judge/one": by_rules(service_s=2), "check/one": by_rules(service_s=1)}
+    job = job_of(*writers, validator="check/one")
+    result = await carried_out(job, models, limits=fw.Limits(concurrency=50))
+    assert result.wall_s == pytest.approx(17 + 2 + 1, abs=0.1)
+    assert (result.status, sum(one.scored for one in result.models)) == ("success", 30)
+
+
+@virtual
 async def test_the_judge_has_a_limit_of_its_own():
     models = {
         "a/one": by_rules(service_s=1),
