@@ -16,8 +16,10 @@ from sqlalchemy import insert
 
 import fanwise as fw
 from fanwise.clock import Clock, SystemClock
+from fanwise.ending import end_all
 from fanwise.pipelines import Pipeline
 from fanwise.service.accepted import Ledger
+from fanwise.service.batches import Batches
 from fanwise.service.feeds import Feeds
 from fanwise.service.inputs import with_uploads
 from fanwise.service.settings import ServiceSettings
@@ -51,6 +53,7 @@ class Hub:
     views: Views
     feeds: Feeds
     uploads: Uploads
+    batches: Batches
     pipelines: Mapping[str, Pipeline]
     port: int = 0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -123,6 +126,15 @@ async def open_hub(
         views = Views(home, ledger, supervisor)
         feeds = Feeds(home=home, views=views, supervisor=supervisor, clock=clock)
         supervisor.on_begin = feeds.follow
+        batches = Batches(
+            store,
+            supervisor=supervisor,
+            ledger=ledger,
+            views=views,
+            uploads=uploads,
+            clock=clock,
+        )
+        supervisor.on_end = batches.run_ended
         hub = Hub(
             settings=settings,
             home=home,
@@ -136,13 +148,17 @@ async def open_hub(
             views=views,
             feeds=feeds,
             uploads=uploads,
+            batches=batches,
             pipelines=known,
             port=settings.port,
         )
+        await batches.catch_up()
         await supervisor.start()
+        expiry = asyncio.create_task(batches.watch_expiry(), name="batches")
         try:
             yield hub
         finally:
+            await end_all([expiry])
             hub.stopping.set()
             try:
                 await supervisor.stop(drain_s=settings.drain_s)

@@ -30,6 +30,7 @@ class ServiceSettings:
         max_active: Runs under way at once; more wait for their turn.
         drain_s: How long calls in flight may take to end when the service stops, in seconds.
         upload_bytes: The largest upload.
+        batch_bytes: The largest file of a batch.
         public: Whether a token was made for others, which an address that others reach demands.
 
     Raises:
@@ -44,6 +45,7 @@ class ServiceSettings:
     max_active: int = 8
     drain_s: float = 30.0
     upload_bytes: int = 25 * 1024 * 1024
+    batch_bytes: int = 200 * 1024 * 1024
     public: bool = False
 
     def __post_init__(self) -> None:

@@ -86,6 +86,7 @@ class Supervisor:
         self._chance = chance or random.Random()
         self._open_run = open_run
         self.on_begin: Callable[[str], None] = _nothing
+        self.on_end: Callable[[Accepted], Awaitable[None]] = _nothing_follows
         self._order = itertools.count()
         self._waiting: asyncio.PriorityQueue[tuple[int, int, str]] = asyncio.PriorityQueue()
         self._all: dict[str, Active] = {}
@@ -220,6 +221,21 @@ class Supervisor:
         await self._ended(active, "cancelled")
         return True
 
+    async def cancel(self, run_id: str) -> bool:
+        """Ends work of this service for good; what was paid for is kept.
+
+        Returns:
+            Whether it was under way or waiting here.
+        """
+        active = self._all.get(run_id)
+        if active is None:
+            return False
+        if not await self.withdraw(run_id):
+            active.cancelled = True
+            if active.run is not None:
+                active.run.cancel()
+        return True
+
     async def stop(self, *, drain_s: float) -> None:
         """Begins nothing more, lets calls in flight end, and leaves the rest for the next start."""
         self._stopping = True
@@ -334,6 +350,7 @@ class Supervisor:
         active.accepted = replace(active.accepted, state=state, **found)
         await self._ledger.becomes(active.accepted.run_id, state, now=self._clock.wall(), **found)
         self._tell(active.accepted)
+        await self.on_end(active.accepted)
 
     async def _note(self, active: Active, state: str) -> None:
         active.accepted = replace(active.accepted, state=state)
@@ -346,6 +363,10 @@ class Supervisor:
 
 def _nothing(_: str) -> None:
     """What happens where nobody wants to know."""
+
+
+async def _nothing_follows(_: Accepted) -> None:
+    """What follows where nobody cares."""
 
 
 def _fingerprint(asked: Mapping[str, Any]) -> str:

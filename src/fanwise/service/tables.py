@@ -72,6 +72,36 @@ uploads = Table(
     Column("created_at", Float, nullable=False),
 )
 
+batches = Table(
+    "service_batches",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("run_id", String(128), nullable=False, index=True),
+    Column("input_file_id", String(64), nullable=False),
+    Column("endpoint", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("errors", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    *(
+        Column(name, Float)
+        for name in (
+            "in_progress_at",
+            "finalizing_at",
+            "completed_at",
+            "failed_at",
+            "expired_at",
+            "cancelling_at",
+            "cancelled_at",
+        )
+    ),
+    Column("output_file_id", String(64)),
+    Column("error_file_id", String(64)),
+)
+"""Batches in OpenAI's sense, each with its run."""
+
 audit = Table(
     "service_audit",
     metadata,

@@ -77,8 +77,17 @@ class Uploads:
         media_type: str,
         purpose: str,
         caller: str,
+        limit: float | None = 0,
     ) -> Upload:
         """Keeps a file; returns once it is durable.
+
+        Args:
+            pieces: Its content.
+            name: What it was called; made harmless.
+            media_type: What its sender says that it is.
+            purpose: What it is for.
+            caller: Whose token sent it.
+            limit: Another bound of its bytes than that of all uploads; ``None`` for none.
 
         Raises:
             InvalidFields: It is too large; nothing is kept.
@@ -92,7 +101,7 @@ class Uploads:
             with await asyncio.to_thread(path.open, "xb") as file:
                 async for piece in pieces:
                     size += len(piece)
-                    self._check(size)
+                    _check(size, self._limit if limit == 0 else limit)
                     digest.update(piece)
                     await asyncio.to_thread(file.write, piece)
                 file.flush()
@@ -113,11 +122,6 @@ class Uploads:
             path.unlink(missing_ok=True)
             raise
         return upload
-
-    def _check(self, size: int) -> None:
-        if size > self._limit:
-            reason = f"is larger than {self._limit // (1024 * 1024)} MB"
-            raise InvalidFields("upload", {"file": reason}, hint="send it in parts")
 
     async def find(self, upload_id: str) -> Upload:
         """An upload by id.
@@ -162,3 +166,9 @@ class Uploads:
             raise NotFound(f"there is no upload {upload_id}")
         safe = _NAME.sub("_", Path(name).name)[-100:].lstrip(". ") or "file"
         return self._directory / upload_id / safe
+
+
+def _check(size: int, limit: float | None) -> None:
+    if limit is not None and size > limit:
+        reason = f"is larger than {limit / (1024 * 1024):.0f} MB"
+        raise InvalidFields("upload", {"file": reason}, hint="send it in parts")
