@@ -10,8 +10,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import insert, select, update
@@ -20,13 +19,12 @@ import fanwise as fw
 from fanwise.clock import Clock
 from fanwise.errors import InvalidFields, JournalError, StateError
 from fanwise.models.providers import BY_NAME
-from fanwise.pipelines.prompts.lines import output_line
+from fanwise.service.batchlines import answer_lines, faulty_lines, unfinished
 from fanwise.service.options import RunOptions
 from fanwise.service.problems import NotFound
 from fanwise.service.tables import batches
 
 if TYPE_CHECKING:
-    from fanwise.journal.memory import JournalReader
     from fanwise.service.accepted import Accepted, Ledger
     from fanwise.service.supervisor import Supervisor
     from fanwise.service.uploads import Uploads
@@ -37,7 +35,6 @@ ENDPOINTS = ("/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/com
 PROVIDER_KEY = "fanwise_provider"
 """The metadata that names another provider than OpenAI; each line's own model is asked there."""
 
-_MOST_ERRORS = 20
 _MOST_METADATA = 16
 _PIECE = 200
 _SWEEP_S = 30.0
@@ -287,7 +284,7 @@ class Batches:
             try:
                 pieces = await self._views.in_pieces(
                     accepted.run_id,
-                    lambda reader, failed=failed, reason=reason: _lines(
+                    lambda reader, failed=failed, reason=reason: answer_lines(
                         reader, path, failed=failed, reason=reason
                     ),
                     piece=_PIECE,
@@ -295,7 +292,7 @@ class Batches:
             except NotFound:
                 if not failed:
                     continue
-                pieces = _async(_never_begun(path, reason))
+                pieces = _async(unfinished(path, set(), reason))
             stem = batch.id if not failed else f"{batch.id}_errors"
             kept = await self._uploads.add(
                 pieces,
@@ -317,50 +314,6 @@ class Batches:
         )
 
 
-def faulty_lines(path: Path, endpoint: str) -> tuple[int, list[dict[str, Any]]]:
-    """How many requests a file holds, and what is wrong with the first faulty ones."""
-    errors: list[dict[str, Any]] = []
-    seen: set[str] = set()
-    total = 0
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            if not raw.strip():
-                continue
-            total += 1
-            code, why = _fault(raw, endpoint, seen)
-            if why:
-                errors.append({"code": code, "message": why, "param": None, "line": number})
-            if len(errors) >= _MOST_ERRORS:
-                break
-    if not total:
-        errors.append(
-            {"code": "empty_file", "message": "the file is empty", "param": None, "line": None}
-        )
-    return total, errors
-
-
-def _fault(raw: bytes, endpoint: str, seen: set[str]) -> tuple[str, str]:
-    """What is wrong with a line, as a code and in words; empty where nothing is."""
-    try:
-        line: Any = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        return "invalid_json_line", f"this line is no JSON: {error}"
-    found = cast("dict[str, Any]", line) if isinstance(line, dict) else {}
-    custom_id, url = found.get("custom_id"), found.get("url")
-    named = isinstance(custom_id, str) and bool(custom_id)
-    again = custom_id in seen if named else False
-    if named:
-        seen.add(cast("str", custom_id))
-    faults = (
-        (not named, "missing_required_parameter", "custom_id is missing"),
-        (again, "duplicate_custom_id", f"custom_id {custom_id!r} stands on an earlier line too"),
-        (found.get("method", "POST") != "POST", "invalid_method", "the method is not POST"),
-        (url != endpoint, "invalid_url", f"the url is {url!r}, and the batch is for {endpoint}"),
-        (not isinstance(found.get("body"), dict), "invalid_request", "body is missing"),
-    )
-    return next(((code, why) for wrong, code, why in faults if wrong), ("", ""))
-
-
 def _check(endpoint: str, metadata: Mapping[str, str]) -> None:
     wrong: dict[str, str] = {}
     if endpoint not in ENDPOINTS:
@@ -373,32 +326,6 @@ def _check(endpoint: str, metadata: Mapping[str, str]) -> None:
     if named is not None and named not in {"sim", *BY_NAME}:
         known = ", ".join(sorted({"sim", *BY_NAME}))
         raise InvalidFields("batch", {f"metadata.{PROVIDER_KEY}": f"is none of {known}"})
-
-
-def _lines(reader: JournalReader, path: Path, *, failed: bool, reason: str) -> Iterator[bytes]:
-    """Lines of answers, or of what has none: failed requests and those never sent."""
-    for item in reader.items(state=None if failed else "succeeded"):
-        if (item.state != "succeeded") == failed:
-            yield orjson.dumps(output_line(item)) + b"\n"
-    if failed and reason in {"cancelled", "expired"}:
-        done = {item.item_id for item in reader.items()}
-        yield from _unfinished(path, done, reason)
-
-
-def _never_begun(path: Path, reason: str) -> Iterator[bytes]:
-    yield from _unfinished(path, set(), reason)
-
-
-def _unfinished(path: Path, done: set[str], reason: str) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        for raw in file:
-            if not raw.strip():
-                continue
-            custom_id = str(orjson.loads(raw)["custom_id"])
-            if custom_id not in done:
-                error = {"code": f"batch_{reason}", "message": f"the batch is {reason}"}
-                line = {"id": None, "custom_id": custom_id, "response": None, "error": error}
-                yield orjson.dumps(line) + b"\n"
 
 
 async def _async(lines: Iterator[bytes]) -> AsyncIterator[bytes]:
