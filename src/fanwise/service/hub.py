@@ -108,63 +108,75 @@ async def open_hub(
     Raises:
         JournalUnavailable: The service's tables cannot be opened.
     """
-    clock = clock or SystemClock()
-    known = installed_pipelines() if pipelines is None else pipelines
     async with fw.Store(home, STORE, metadata) as store:
-        ledger = Ledger(store)
-        uploads = Uploads(store, upload_directory(home), clock=clock, limit=settings.upload_bytes)
-        supervisor = Supervisor(
+        hub = _assembled(
+            settings,
             home,
-            ledger,
-            pipelines=known,
-            clock=clock,
-            max_active=settings.max_active,
-            resolve=partial(with_uploads, uploads),
+            store=store,
+            pipelines=installed_pipelines() if pipelines is None else pipelines,
+            clock=clock or SystemClock(),
             chance=chance,
             open_run=open_run,
         )
-        views = Views(home, ledger, supervisor)
-        feeds = Feeds(home=home, views=views, supervisor=supervisor, clock=clock)
-        supervisor.on_begin = feeds.follow
-        batches = Batches(
-            store,
-            supervisor=supervisor,
-            ledger=ledger,
-            views=views,
-            uploads=uploads,
-            clock=clock,
-        )
-        supervisor.on_end = batches.run_ended
-        hub = Hub(
-            settings=settings,
-            home=home,
-            clock=clock,
-            store=store,
-            tokens=Tokens(store, clock=clock),
-            codes=login_codes(clock),
-            tickets=tickets(clock),
-            ledger=ledger,
-            supervisor=supervisor,
-            views=views,
-            feeds=feeds,
-            uploads=uploads,
-            batches=batches,
-            pipelines=known,
-            port=settings.port,
-        )
-        await batches.catch_up()
-        await supervisor.start()
-        expiry = asyncio.create_task(batches.watch_expiry(), name="batches")
+        await hub.batches.catch_up()
+        await hub.supervisor.start()
+        expiry = asyncio.create_task(hub.batches.watch_expiry(), name="batches")
         try:
             yield hub
         finally:
-            await end_all([expiry])
             hub.stopping.set()
+            await end_all([expiry])
             try:
-                await supervisor.stop(drain_s=settings.drain_s)
+                await hub.supervisor.stop(drain_s=settings.drain_s)
             finally:
-                await feeds.stop()
-                views.close()
+                await hub.feeds.stop()
+                hub.views.close()
+
+
+def _assembled(
+    settings: ServiceSettings,
+    home: Home,
+    *,
+    store: fw.Store,
+    pipelines: Mapping[str, Pipeline],
+    clock: Clock,
+    **how: Any,
+) -> Hub:
+    ledger = Ledger(store)
+    uploads = Uploads(store, upload_directory(home), clock=clock, limit=settings.upload_bytes)
+    supervisor = Supervisor(
+        home,
+        ledger,
+        pipelines=pipelines,
+        clock=clock,
+        max_active=settings.max_active,
+        resolve=partial(with_uploads, uploads),
+        **how,
+    )
+    views = Views(home, ledger, supervisor)
+    feeds = Feeds(home=home, views=views, supervisor=supervisor, clock=clock)
+    batches = Batches(
+        store, supervisor=supervisor, ledger=ledger, views=views, uploads=uploads, clock=clock
+    )
+    supervisor.on_begin = feeds.follow
+    supervisor.on_end = batches.run_ended
+    return Hub(
+        settings=settings,
+        home=home,
+        clock=clock,
+        store=store,
+        tokens=Tokens(store, clock=clock),
+        codes=login_codes(clock),
+        tickets=tickets(clock),
+        ledger=ledger,
+        supervisor=supervisor,
+        views=views,
+        feeds=feeds,
+        uploads=uploads,
+        batches=batches,
+        pipelines=pipelines,
+        port=settings.port,
+    )
 
 
 async def first_token(hub: Hub) -> str:
