@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fanwise.documents.document import Document, DocumentKind, read_document
     from fanwise.documents.identity import identified, row_id
     from fanwise.documents.mail import MailMessage, read_mail
     from fanwise.documents.row import Row, batch_kind
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from fanwise.documents.transcripts import Cue, Transcript, parse_transcript, read_transcript
 
 _HOMES = {
+    "Document": "document",
+    "DocumentKind": "document",
+    "read_document": "document",
     "Row": "row",
     "read_rows": "rows",
     "batch_kind": "row",
@@ -33,6 +37,8 @@ _HOMES = {
 __all__ = [
     "Conversation",
     "Cue",
+    "Document",
+    "DocumentKind",
     "MailIndex",
     "MailMessage",
     "Row",
@@ -41,6 +47,7 @@ __all__ = [
     "conversations",
     "identified",
     "parse_transcript",
+    "read_document",
     "read_mail",
     "read_rows",
     "read_transcript",
