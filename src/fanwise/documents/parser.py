@@ -64,9 +64,7 @@ def read_pdf(data: bytes) -> tuple[str, int]:
         )
     pages = len(reader.pages)
     if pages > MOST_PAGES:
-        raise Unreadable(
-            f"the PDF has {pages} pages", f"give one of at most {MOST_PAGES} pages"
-        )
+        raise Unreadable(f"the PDF has {pages} pages", f"give one of at most {MOST_PAGES} pages")
     texts: list[str] = []
     chars = 0
     for page in reader.pages:

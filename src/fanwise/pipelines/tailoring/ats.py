@@ -179,7 +179,9 @@ def _coverage(matches: Sequence[Match], need: str) -> float:
 
 
 def _quality(matches: Sequence[Match], profile: Profile, posting: Posting) -> float:
-    """Shown at work and listed 1, shown 0.9, only listed 0.6; a little more for recent use."""
+    """Whether what is required is shown at work (0.8) or only listed (0.55); with a little more
+    where it is listed besides, shown lately, and named where people look first.
+    """
     names = {one.name: one for one in posting.requirements}
     gained = total = 0.0
     for match in matches:
@@ -211,7 +213,7 @@ def _years_fit(profile: Profile, posting: Posting) -> float:
     if profile.years < least - 0.1:  # a month or so is not held against anybody
         return profile.years / least
     if most is not None and profile.years > most + 1:
-        return 1 - min(0.6, 0.1 * (profile.years - most))
+        return 1 - min(0.7, 0.12 * (profile.years - most))
     return 1.0
 
 
@@ -225,7 +227,8 @@ def _title_fit(profile: Profile, posting: Posting) -> float:
         share = len(wanted & _role(title)) / len(wanted)
         latest = number == 0 or title == profile.titles[-1]
         best = max(best, share if latest else 0.85 * share)
-    return best * max(0.0, 1 - 0.2 * abs(posting.level - profile.level))
+    apart = min((abs(posting.level - level) for level in profile.levels), default=2)
+    return best * max(0.0, 1 - 0.25 * apart)
 
 
 _LEVEL_WORDS = stems_of(

@@ -27,10 +27,19 @@ _MONTHS = {
     )
     for name in names.split()
 }
-_SEASONS = {"winter": (1, 3), "spring": (3, 5), "summer": (6, 8), "fall": (9, 11), "autumn": (9, 11)}
+_SEASONS = {
+    "winter": (1, 3),
+    "spring": (3, 5),
+    "summer": (6, 8),
+    "fall": (9, 11),
+    "autumn": (9, 11),
+}
 _MONTH = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\.?"
 _YEAR = r"(?:19[5-9]\d|20[0-4]\d)"
-_POINT = rf"(?:{_MONTH},?\s*'?{_YEAR}|(?:0?[1-9]|1[0-2])[/.]{_YEAR}|{_YEAR}[-/](?:0[1-9]|1[0-2])\b|{_YEAR})"
+_POINT = (
+    rf"(?:{_MONTH},?\s*'?{_YEAR}|(?:0?[1-9]|1[0-2])[/.]{_YEAR}"
+    rf"|{_YEAR}[-/](?:0[1-9]|1[0-2])\b|{_YEAR})"
+)
 _NOW = r"(?:present|current|currently|now|today|ongoing|to date)"
 _RANGE = re.compile(
     rf"(?P<start>{_POINT})\s*(?:-|\u2013|\u2014|\u2012|to|until|through)\s*"
@@ -40,7 +49,9 @@ _RANGE = re.compile(
 _SINCE = re.compile(rf"\bsince\s+(?P<start>{_POINT})", re.IGNORECASE)
 _SEASON = re.compile(rf"\b({'|'.join(_SEASONS)})\s+(?:of\s+)?({_YEAR})\b", re.IGNORECASE)
 _SINGLE = re.compile(rf"\b{_POINT}\b", re.IGNORECASE)
-_SHORT_RANGE = re.compile(rf"\b({_YEAR})\s*[-\u2013]\s*(\d\d)\b(?![-/\d])")
+_SHORT_RANGE = re.compile(
+    rf"\b({_YEAR})\s*[-\u2013]\s*(\d\d)\b(?!\s*[-/\d\u2013]|\s+(?:to|until)\b)"
+)
 _STATED = re.compile(
     r"\b(\d{1,2})\s*\+?\s*(?:-|\u2013|to)?\s*(?:\d{1,2}\s*\+?\s*)?(?:years?|yrs?)\b", re.IGNORECASE
 )
@@ -51,7 +62,7 @@ Span = tuple[int, int]
 
 def spans_in(text: str, *, today: date) -> list[Span]:
     """The spans that a line names, in months."""
-    text = _SHORT_RANGE.sub(lambda m: f"{m[1]} - {m[1][:2]}{m[2]}", text)
+    text = _SHORT_RANGE.sub(_whole_range, text)
     found: list[Span] = []
     rest = text
     for match in _RANGE.finditer(text):
@@ -60,13 +71,22 @@ def spans_in(text: str, *, today: date) -> list[Span]:
         if start <= end:
             found.append((start, end))
         rest = rest.replace(match[0], " ")
-    for match in _SINCE.finditer(rest):
-        found.append((_month(match["start"], last=False, today=today), _now(today)))
+    found.extend(
+        (_month(match["start"], last=False, today=today), _now(today))
+        for match in _SINCE.finditer(rest)
+    )
     for match in _SEASON.finditer(rest):
         first, last = _SEASONS[match[1].lower()]
         year = int(match[2]) * 12
         found.append((year + first - 1, year + last - 1))
     return found
+
+
+def _whole_range(match: re.Match[str]) -> str:
+    """``2019-20`` as two years; ``2019-07`` is a month and stays."""
+    if int(match[2]) <= int(match[1][2:]):
+        return match[0]
+    return f"{match[1]} - {match[1][:2]}{match[2]}"
 
 
 def has_date(text: str) -> bool:

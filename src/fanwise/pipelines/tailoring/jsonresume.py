@@ -87,7 +87,9 @@ def _work(one: Mapping[str, Any]) -> Entry:
     employer = _text(one.get("name") or one.get("company") or one.get("organization"))
     parts = [_text(one.get("position")), employer, _text(one.get("location")), _span(one)]
     heading = " | ".join(part for part in parts if part)
-    return Entry(heading=heading, lines=(*_texts(one.get("summary")), *_texts(one.get("highlights"))))
+    return Entry(
+        heading=heading, lines=(*_texts(one.get("summary")), *_texts(one.get("highlights")))
+    )
 
 
 def _project(one: Mapping[str, Any]) -> Entry:

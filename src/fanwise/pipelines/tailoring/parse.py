@@ -108,7 +108,7 @@ def parse_resume(text: str) -> Resume:
         body = lines[at + 1 : end]
         entries = _entries(body) if kind in _GROUPED else _flat(body)
         taken = sum(section.kind == kind for section in sections)
-        name = kind if not taken else f"{kind}-{taken + 1}"
+        name = str(kind) if not taken else f"{kind}-{taken + 1}"
         sections.append(Section(id=name, kind=kind, title=title, entries=entries))
         at = end
     return replace(resume, sections=tuple(sections))
@@ -120,7 +120,7 @@ def section_kind(line: str) -> SectionKind | None:
         return None
     bare = plain(line).strip()
     words = bare.rstrip(":").strip(" -=_\u2014\u2013")
-    kind = _KIND_OF.get(re.sub(r"\s*[&/+]\s*", " and ", words).lower())
+    kind: SectionKind | None = _KIND_OF.get(re.sub(r"\s*[&/+]\s*", " and ", words).lower())
     if kind is None and words.isupper() and len(words.split()) <= 5:
         known = [_KIND_OF.get(part.strip().lower()) for part in re.split(r"&| AND |/|,", words)]
         kind = next((one for one in known if one is not None), None)
@@ -204,7 +204,9 @@ def _header(lines: Sequence[str]) -> tuple[Resume, list[str]]:
         if _CONTACT.search(bare) and len(bare) < 200:
             contacts.append(bare)
         elif not name and len(bare) < 60 and not bare.endswith("."):
-            name = re.sub(r"^(?:name|resume of|curriculum vitae of)\s*:?\s+", "", bare, flags=re.I)
+            name = re.sub(
+                r"^(?:name|resume of|curriculum vitae of)\s*:?\s+", "", bare, flags=re.IGNORECASE
+            )
             if name.lower() in {"resume", "curriculum vitae", "cv"}:
                 name = ""
         elif not headline and len(bare) < 100 and not bare.endswith("."):

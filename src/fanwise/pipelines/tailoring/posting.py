@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -14,38 +14,27 @@ from fanwise.pipelines.tailoring.text import (
     sentences,
     stem,
     stems_of,
+    word_set,
     words_of,
 )
 
 Part: TypeAlias = Literal["required", "preferred", "duties", "about", "offer"]
 Need: TypeAlias = Literal["required", "preferred", "core"]
 
-_PARTS: tuple[tuple[Part, str], ...] = (
-    (
-        "preferred",
-        r"nice[- ]to[- ]haves?|preferred|desir(?:ed|able)|bonus|plus(?:es)?|pluses|good to have|"
-        r"advantage|assets?|stand out|would be (?:great|nice)",
-    ),
-    (
-        "offer",
-        r"benefits|what we offer|we offer|perks|compensation|how to apply|to apply|apply now|"
-        r"salary|why (?:join|work)|equal opportunity|eeo|what you.?ll get|what.?s in it",
-    ),
-    (
-        "required",
-        r"requirements?|required|qualifications?|what we.?re looking for|who you are|"
-        r"what you.?ll need|you have|must[- ]haves?|skills|your profile|about you|"
-        r"what you bring|experience|education|ideal candidate|looking for|minimum|basic|"
-        r"what you need|competencies|eligibility|candidate profile|person specification",
-    ),
-    (
-        "duties",
-        r"responsibilit(?:y|ies)|duties|what you.?ll do|what you will do|the role|your role|"
-        r"day[- ]to[- ]day|job description|job summary|position (?:overview|summary)|overview|"
-        r"role|tasks|accountabilities|in this role|summary|description|key activities",
-    ),
-    ("about", r"about|who we are|our (?:company|team|mission)|the company|company"),
-)
+_OPENERS: Mapping[Part, str] = {
+    "preferred": "nice[- ]to[- ]haves?|preferred|desir(?:ed|able)|bonus|plus(?:es)?|good to have|"
+    "advantage|assets?|stand out|would be (?:great|nice)",
+    "offer": "benefits|what we offer|we offer|perks|compensation|how to apply|to apply|apply now|"
+    "salary|why (?:join|work)|equal opportunity|eeo|what you.?ll get|what.?s in it",
+    "required": "requirements?|required|qualifications?|what we.?re looking for|who you are|"
+    "what you.?ll need|you have|must[- ]haves?|skills|your profile|about you|"
+    "what you bring|experience|education|ideal candidate|looking for|minimum|basic|"
+    "what you need|competencies|eligibility|candidate profile|person specification",
+    "duties": "responsibilit(?:y|ies)|duties|what you.?ll do|what you will do|the role|your role|"
+    "day[- ]to[- ]day|job description|job summary|position (?:overview|summary)|overview|"
+    "role|tasks|accountabilities|in this role|summary|description|key activities",
+    "about": "about|who we are|our (?:company|team|mission)|the company|company",
+}
 _PREFERRED = re.compile(
     r"\bpreferred\b|nice to have|\bbonus\b|\bis a plus\b|\ba plus\b|\bdesir(?:ed|able)\b|"
     r"\badvantageous\b|\bideally\b|\ban asset\b|\ban advantage\b",
@@ -63,20 +52,14 @@ _YEARS = re.compile(
     r"(?:years?|yrs?)(?![- ]old)",
     re.IGNORECASE,
 )
-_DEGREES: tuple[tuple[int, str], ...] = (
-    (4, r"ph\.?\s?d|doctorate|doctoral|doctor of|\bm\.?d\.?\b(?=[ ,|]|$)|juris doctor|\bj\.?d\.?\b"),
-    (
-        3,
-        r"master'?s?\b|\bm\.?sc?\.?(?=[ ,/|]|$)|\bm\.?b\.?a\b|\bm\.?eng\b|\bm\.?ed\b|\bm\.?a\.(?=\s)|"
-        r"\bmsn\b|graduate degree",
-    ),
-    (
-        2,
-        r"bachelor'?s?\b|\bb\.?sc?\.?(?=[ ,/|]|$)|\bb\.?a\.?(?=[ ,/|]|$)|\bb\.?eng\b|\bbsn\b|"
-        r"\bb\.?tech\b|\bb\.?com\b|\bbba\b|undergraduate degree|university degree|college degree",
-    ),
-    (1, r"associate'?s?(?: degree)|\ba\.?a\.?s\.?\b|diploma|high school|\bged\b|vocational"),
-)
+_DEGREES: Mapping[int, str] = {
+    4: r"ph\.?\s?d|doctorate|doctoral|doctor of|\bm\.?d\.?\b(?=[ ,|]|$)|juris doctor|\bj\.?d\.?\b",
+    3: r"master'?s?\b|\bm\.?sc?\.?(?=[ ,/|]|$)|\bm\.?b\.?a\b|\bm\.?eng\b|\bm\.?ed\b|"
+    r"\bm\.?a\.(?=\s)|\bmsn\b|graduate degree",
+    2: r"bachelor'?s?\b|\bb\.?sc?\.?(?=[ ,/|]|$)|\bb\.?a\.?(?=[ ,/|]|$)|\bb\.?eng\b|\bbsn\b|"
+    r"\bb\.?tech\b|\bb\.?com\b|\bbba\b|undergraduate degree|university degree|college degree",
+    1: r"associate'?s?(?: degree)|\ba\.?a\.?s\.?\b|diploma|high school|\bged\b|vocational",
+}
 _LEVELS: tuple[tuple[int, str], ...] = (
     (0, r"\bintern(?:ship)?\b|\btrainee\b|\bapprentice"),
     (1, r"\bjunior\b|\bjr\b|\bentry[- ]level\b|\bgraduate\b|\bassistant\b|\bassociate\b"),
@@ -85,22 +68,24 @@ _LEVELS: tuple[tuple[int, str], ...] = (
     (3, r"\bsenior\b|\bsr\b|\bexperienced\b"),
 )
 _MID = 2
-_FILLER = frozenset(
-    """ability able strong solid proven excellent good great basic advanced deep hands experience
-    experienced knowledge understanding familiarity familiar proficiency proficient expertise expert
-    skills skill working years year minimum least required preferred preferably plus related
-    relevant similar equivalent field fields degree bachelor bachelors master masters phd
-    demonstrated track record background environment using use used work works understand
+_FILLER = word_set(
+    """
+    ability able strong solid proven excellent good great basic advanced deep hands experience
+    experienced knowledge understanding familiarity familiar proficiency proficient expertise
+    expert skills skill working years year minimum least required preferred preferably plus
+    related relevant similar equivalent field fields degree bachelor bachelors master masters
+    phd demonstrated track record background environment using use used work works understand
     comfortable comfort new ideally desired desirable bonus must nice modern various multiple
-    high highly level quality best practices techniques technologies technology tools tool methods
-    concepts principles libraries library other professional passion passionate exposure
-    willingness eagerness learn grow current valid active license licence certification certified
-    candidate candidates successful effectively effective efficient efficiently clean efficient
-    ensure provide support help develop developing maintain maintaining build building create
-    write writing implement implementing perform performing participate participating assist
-    improve existing functionality needed necessary appropriate daily weekly including team teams
-    company business projects project internship personal portfolio abilities overall solutions
-    science computer state one two three five equivalent combination plus stay latest""".split()
+    high highly level quality best practices techniques technologies technology tools tool
+    methods concepts principles libraries library other professional passion passionate exposure
+    willingness eagerness learn grow current valid active license licence certification
+    certified candidate candidates successful effectively effective efficient efficiently clean
+    efficient ensure provide support help develop developing maintain maintaining build building
+    create write writing implement implementing perform performing participate participating
+    assist improve existing functionality needed necessary appropriate daily weekly including
+    team teams company business projects project internship personal portfolio abilities overall
+    solutions science computer state one two three five equivalent combination plus stay latest
+    """
 )
 _MOST_PHRASE = 4
 
@@ -162,7 +147,9 @@ def read_posting(text: str) -> Posting:
     required = [line for part, line in parts if part == "required"]
     duties = [line for part, line in parts if part == "duties"]
     if not required:  # a posting in prose: what is asked for is told by its verbs
-        required = [line for part, line in parts if part in {"duties", "about"} and _MUST.search(line)]
+        required = [
+            line for part, line in parts if part in {"duties", "about"} and _MUST.search(line)
+        ]
     preferred = [line for part, line in parts if part == "preferred"]
     found: dict[tuple[str, ...], Requirement] = {}
     for line in required:
@@ -206,20 +193,23 @@ def parts_of(text: str) -> list[tuple[Part, str]]:
             part = opened
             line = rest
         if line:
-            found += [(part, sentence) for sentence in sentences(line)]
+            clauses = (one for sentence in sentences(line) for one in sentence.split("; "))
+            found.extend((part, clause) for clause in clauses)
     return found
 
 
 def _opens(line: str) -> tuple[Part | None, str]:
     """The part that a line opens, and what stands after the colon."""
     head, colon, rest = line.partition(":")
-    if len(head) > _HEAD_CHARS or (not colon and (line.endswith((".", ";", ",")) or len(line.split()) > 7)):
+    if len(head) > _HEAD_CHARS or (
+        not colon and (line.endswith((".", ";", ",")) or len(line.split()) > 7)
+    ):
         return None, ""
     if not colon and not (line.istitle() or line.isupper() or len(line.split()) <= 6):
         return None, ""
     if rest.strip() and len(head.split()) > 4:
         return None, ""
-    for part, words in _PARTS:
+    for part, words in _OPENERS.items():
         if re.search(rf"\b(?:{words})\b", head, re.IGNORECASE):
             return part, rest.strip()
     return None, ""
@@ -228,12 +218,15 @@ def _opens(line: str) -> tuple[Part | None, str]:
 def title_of(text: str) -> str:
     """The job's title: what is labelled so, else the first line that can be one."""
     labelled = re.search(
-        r"^\W*(?:job title|position|title|role)\s*:\s*(.{3,80})$", text, re.IGNORECASE | re.MULTILINE
+        r"^\W*(?:job title|position|title|role)\s*:\s*(.{3,80})$",
+        text,
+        re.IGNORECASE | re.MULTILINE,
     )
     if labelled:
         return labelled[1].strip()
     hiring = re.search(
-        r"(?:looking for|seeking|hiring|need) (?:an?|our next) ([A-Z][\w/+#.-]*(?: [A-Z][\w/+#.-]*){0,5})",
+        r"(?:looking for|seeking|hiring|need) (?:an?|our next) "
+        r"([A-Z][\w/+#.-]*(?: [A-Z][\w/+#.-]*){0,5})",
         text,
     )
     for line in text.split("\n"):
@@ -256,11 +249,11 @@ def level_of(title: str) -> int:
 
 def degree_of(text: str) -> int:
     """The highest degree that a text names, 0 to 4."""
-    return max((level for level, words in _DEGREES if _has(words, text)), default=0)
+    return max((level for level, words in _DEGREES.items() if _has(words, text)), default=0)
 
 
 def _least_degree(text: str) -> int:
-    return min((level for level, words in _DEGREES if _has(words, text)), default=0)
+    return min((level for level, words in _DEGREES.items() if _has(words, text)), default=0)
 
 
 def _has(words: str, text: str) -> bool:
@@ -268,7 +261,7 @@ def _has(words: str, text: str) -> bool:
 
 
 def _is_wish(line: str) -> bool:
-    """Whether a whole line is only wished for; ``(AWS preferred)`` within one does not make it so."""
+    """Whether a whole line is only wished for; ``(AWS preferred)`` in it does not make it so."""
     return bool(_PREFERRED.search(re.sub(r"\([^)]*\)", "", line)))
 
 
@@ -279,7 +272,10 @@ def _years(lines: Iterable[str]) -> tuple[float | None, float | None]:
             about_work = re.search(r"experience|background|career|work", line, re.IGNORECASE)
             if low <= 25 and about_work:
                 return float(low), None if match[4] or high is None else float(high)
-    if any(re.search(r"\b(?:recent graduates?|entry[- ]level)\b", line, re.I) for line in lines):
+    if any(
+        re.search(r"\b(?:recent graduates?|entry[- ]level)\b", line, re.IGNORECASE)
+        for line in lines
+    ):
         return 0.0, 2.0
     return None, None
 
@@ -338,7 +334,10 @@ def phrases_of(line: str) -> list[str]:
         words = [
             word
             for word in words_of(part)
-            if word not in STOPWORDS and word not in _FILLER and not word.isdigit() and len(word) > 2
+            if word not in STOPWORDS
+            and word not in _FILLER
+            and not word.isdigit()
+            and len(word) > 2
         ]
         if 1 <= len(words) <= _MOST_PHRASE and stem(words[0]):
             found.append(" ".join(words))

@@ -23,10 +23,11 @@ class Profile:
         listed: Skills that its lists of skills, certificates and courses name.
         shown: Skills that posts and projects name.
         recent: Those of the latest two posts and of the projects.
+        first: Those of headline and summary, which are read first.
         years: Years of experience by the dates of its posts; by its own word where it has none.
         dated: Whether these come from dates.
         titles: Headings of its posts, the latest first, and its headline.
-        level: How senior the latest post is, as in a posting.
+        levels: How senior the latest post and the headline are, as in a posting.
         degree: The highest degree, as in a posting.
         study: Stems of what its education says.
         stems: Stems of everything.
@@ -37,10 +38,11 @@ class Profile:
     listed: frozenset[str]
     shown: frozenset[str]
     recent: frozenset[str]
+    first: frozenset[str]
     years: float
     dated: bool
     titles: tuple[str, ...]
-    level: int
+    levels: frozenset[int]
     degree: int
     study: frozenset[str]
     stems: frozenset[str]
@@ -58,7 +60,7 @@ def profile_of(resume: Resume, *, today: date) -> Profile:
     spans = [
         span
         for entry in posts
-        for text in (entry.heading, *([] if entry.heading else entry.lines))
+        for text in ((entry.heading,) if entry.heading else entry.lines)
         for span in spans_in(text, today=today)
     ]
     years = years_of(spans) if spans else stated_years(resume.body) or 0.0
@@ -68,7 +70,7 @@ def profile_of(resume: Resume, *, today: date) -> Profile:
     study = "\n".join(part.text for part in resume.of_kind("education"))
     lists = resume.of_kind("skills", "certifications", "education", "languages")
     lines = [line for part in resume.sections for line in part.text.split("\n")]
-    now = titles[0] if titles else resume.headline
+    now = (*titles[:1], resume.headline)
     return Profile(
         counts=Counter(one.skill for one in mentions(resume.body)),
         listed=frozenset(skills_in("\n".join(part.text for part in lists))),
@@ -76,12 +78,13 @@ def profile_of(resume: Resume, *, today: date) -> Profile:
         recent=frozenset(
             skills_in("\n".join("\n".join((one.heading, *one.lines)) for one in recent))
         ),
+        first=frozenset(
+            skills_in("\n".join([resume.headline, *(p.text for p in resume.of_kind("summary"))]))
+        ),
         years=years,
         dated=bool(spans),
         titles=tuple([*titles, resume.headline] if resume.headline else titles),
-        level=max(level_of(now.partition("|")[0]), 1 if now else 2)
-        if now
-        else 2,
+        levels=frozenset(level_of(title.partition("|")[0]) for title in now if title),
         degree=degree_of(study or resume.body),
         study=stems_of(study),
         stems=stems_of(resume.body),

@@ -7,33 +7,47 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text that is nothing but words."""
+    return frozenset(_words(text))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
 
 _TOKEN = re.compile(r"\.NET\b|[^\W_]+(?:\+\+|#(?!\w))?", re.IGNORECASE)
 _INNER = frozenset({"", " ", "-", ".", "/", "&", " & ", "'", "\u2019", "\u2010", "\u2011", " / "})
 _AMONG = re.compile(r"[,/()\[\]:;|\u2022&]")
 _BEFORE_SKILL = re.compile(
-    r"\b(?:in|using|with|and|or|written in|of|like|as|know|knows|write|writes|plus)\s+$", re.I
+    r"\b(?:in|using|with|and|or|written in|of|like|as|know|knows|write|writes|plus)\s+$",
+    re.IGNORECASE,
 )
 _AFTER_SKILL = re.compile(
     r"^\s+(?:and|or|developer|developers|engineer|programming|services?|microservices|code|"
     r"scripts?|programmer|language|applications?|backend)\b",
-    re.I,
+    re.IGNORECASE,
 )
-_ENDINGS = (
+_ENDINGS = _words(
     "izations isations ization isation ations ation itions ition ments ment ings ing ions ion "
     "ities ity ists ist ives ive ants ant ers er ors or ed es als al ly is s e y"
-).split()
+)
 
-_CAPITAL = frozenset("react rest excel node lean torch pals looker angular".split())
+_CAPITAL = word_set("react rest excel node lean torch pals looker angular")
 """Names that are a skill only where they are written with a capital."""
 
-STOPWORDS = frozenset(
-    """a an and any are as at be been being both but by can could do does each either etc for from
+STOPWORDS = word_set(
+    """
+    a an and any are as at be been being both but by can could do does each either etc for from
     had has have how i if in into is it its may more most must no nor not of on or other our out
     over own per same shall should so some such than that the their them then there these they
     this those through to too under up us was we were what when where which while who will with
     within without would you your e.g eg i.e ie including include includes well also via across
-    about all between during""".split()
+    about all between during
+    """
 )
 
 
@@ -56,6 +70,7 @@ class Lexicon:
         everyday: Skills whose name is an everyday word too.
         regulatory: Those that are a matter of law or regulation.
         soft: Those that everybody claims.
+        wide: Fields rather than skills.
     """
 
     names: Mapping[str, Sequence[tuple[tuple[str, ...], str]]]
@@ -63,6 +78,7 @@ class Lexicon:
     everyday: frozenset[str]
     regulatory: frozenset[str]
     soft: frozenset[str]
+    wide: frozenset[str]
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -102,7 +118,7 @@ def lexicon() -> Lexicon:
     """The skills of ``skills.txt``."""
     names: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     implied: dict[str, frozenset[str]] = {}
-    marks: dict[str, set[str]] = {"!": set(), "*": set(), "~": set()}
+    marks: dict[str, set[str]] = {"!": set(), "*": set(), "~": set(), "^": set()}
     text = files("fanwise.pipelines.tailoring").joinpath("skills.txt").read_text(encoding="utf-8")
     for line in text.splitlines():
         if not line.strip() or line.startswith("# "):
@@ -121,11 +137,14 @@ def lexicon() -> Lexicon:
             if words:
                 names.setdefault(words[0], []).append((words, skill))
     return Lexicon(
-        names={first: sorted(found, key=lambda one: -len(one[0])) for first, found in names.items()},
+        names={
+            first: sorted(found, key=lambda one: -len(one[0])) for first, found in names.items()
+        },
         implied=implied,
         everyday=frozenset(marks["!"]),
         regulatory=frozenset(marks["*"]),
         soft=frozenset(marks["~"]),
+        wide=frozenset(marks["^"]),
     )
 
 
@@ -174,7 +193,7 @@ def _mention(text: str, tokens: Sequence[Token], at: int) -> tuple[Mention | Non
         if len(part) == len(words) and all(
             token.word == word for token, word in zip(part, words, strict=True)
         ):
-            gaps = (text[a.end : b.start] for a, b in zip(part, part[1:], strict=False))
+            gaps = (text[a.end : b.start] for a, b in pairwise(part))
             if all(gap in _INNER for gap in gaps):
                 return Mention(skill, part[0].start, part[-1].end), len(words)
     return None, 0
@@ -185,7 +204,9 @@ def _is_skill(text: str, mention: Mention, others: Sequence[Mention]) -> bool:
     start = text.rfind("\n", 0, mention.start) + 1
     end = text.find("\n", mention.end)
     before, after = text[start : mention.start], text[mention.end : end if end >= 0 else len(text)]
-    listed = bool(_AMONG.match(after.lstrip()[:1]) or (before and _AMONG.match(before.rstrip()[-1:])))
+    listed = bool(
+        _AMONG.match(after.lstrip()[:1]) or (before and _AMONG.match(before.rstrip()[-1:]))
+    )
     near = any(
         other is not mention and other.start >= start and (end < 0 or other.end <= end)
         for other in others
@@ -196,10 +217,10 @@ def _is_skill(text: str, mention: Mention, others: Sequence[Mention]) -> bool:
     at_start = not before.strip() or before.rstrip()[-1:] in ".!?"
     if text[mention.start : mention.end].lower() in _CAPITAL:
         return not at_start or near
-    return not at_start and bool(
-        (_BEFORE_SKILL.search(before) and not re.match(r"\s+[a-z]", after))
-        or (_AFTER_SKILL.match(after))
-    ) or (at_start and near and bool(re.match(r"\s+(?:and|or|developer|engineer)\b", after)))
+    if at_start:
+        return near and bool(re.match(r"\s+(?:and|or|developer|engineer)\b", after))
+    named = _BEFORE_SKILL.search(before) and not re.match(r"\s+[A-Z][a-z]", after)
+    return bool(named or _AFTER_SKILL.match(after))
 
 
 def satisfied(skill: str, held: Iterable[str]) -> float:
