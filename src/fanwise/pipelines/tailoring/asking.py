@@ -14,14 +14,11 @@ _BY_RULES = ("builtin", "sim")
 
 
 @cache
-def schema_named(name: str) -> Any:
-    """The type that answers have."""
-    from fanwise.pipelines.tailoring import schema
+def schema_named(name: str) -> Mapping[str, Any]:
+    """The JSON Schema that answers have; its title is what answers are computed by."""
+    from fanwise.pipelines.tailoring.schema import ANALYSIS_NAME, Analysis, Changes
 
-    return {
-        schema.ANALYSIS_NAME: schema.Analysis,
-        schema.CHANGES_NAME: schema.Changes,
-    }[name]
+    return (Analysis if name == ANALYSIS_NAME else Changes).model_json_schema()
 
 
 def version_for(model: str) -> str:
@@ -62,6 +59,5 @@ async def asked(
                 raise
             failures.append(f"{model} failed to {label}: {error.message}"[:300])
         else:
-            dump = getattr(answer, "model_dump", None)
-            return (dump(mode="json") if dump is not None else answer), model, failures
+            return answer, model, failures
     raise AssertionError("no model was named")
