@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from fanwise.pipelines.tailoring.dates import has_date, is_date_only
 from fanwise.pipelines.tailoring.records import Entry, Resume, Section, SectionKind
@@ -52,9 +53,7 @@ _TITLES: dict[SectionKind, str] = {
     "other": "additional information|additional|miscellaneous|other|other information|"
     "security clearance|clearance|availability|personal details|personal information",
 }
-_KIND_OF: dict[str, SectionKind] = {
-    title: kind for kind, titles in _TITLES.items() for title in titles.split("|")
-}
+_KIND_OF = {title: kind for kind, titles in _TITLES.items() for title in titles.split("|")}
 _BULLET = re.compile(
     r"^\s*(?:[-*+\u2022\u2023\u25aa\u25ab\u25cf\u25cb\u25e6\u2043\u2219\u00b7\u27a2\u2713\u25a0]"
     r"|\u2013|\u2014|o(?=\s{1,3}[A-Z]))\s+"
@@ -120,13 +119,13 @@ def section_kind(line: str) -> SectionKind | None:
         return None
     bare = plain(line).strip()
     words = bare.rstrip(":").strip(" -=_\u2014\u2013")
-    kind: SectionKind | None = _KIND_OF.get(re.sub(r"\s*[&/+]\s*", " and ", words).lower())
+    kind = _KIND_OF.get(re.sub(r"\s*[&/+]\s*", " and ", words).lower())
     if kind is None and words.isupper() and len(words.split()) <= 5:
         known = [_KIND_OF.get(part.strip().lower()) for part in re.split(r"&| AND |/|,", words)]
         kind = next((one for one in known if one is not None), None)
     if kind is None or (words.islower() and not _MARKED.match(line)):
         return None
-    return kind
+    return cast("SectionKind", kind)
 
 
 def is_bullet(line: str) -> bool:
