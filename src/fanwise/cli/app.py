@@ -50,6 +50,12 @@ _ENTRIES = (
         panel=_WORK,
     ),
     _Entry(
+        name="notes",
+        target="fanwise.cli.notes:notes",
+        summary="Write notes of a recording: six kinds, three depths.",
+        panel=_WORK,
+    ),
+    _Entry(
         name="scan",
         target="fanwise.cli.scan:scan",
         summary="Find shipment tracking numbers in mail.",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _COMMANDS = {
     "hooks": "fanwise.cli.hooks",
+    "notes": "fanwise.cli.notes",
     "run": "fanwise.cli.run",
     "scan": "fanwise.cli.scan",
 }

@@ -9,10 +9,10 @@ from fanwise.pipelines import Pipeline
 
 if TYPE_CHECKING:
     from fanwise.pipelines.notes.catalogue import Section, Template, template
-    from fanwise.pipelines.notes.execute import execute, notes, plan
     from fanwise.pipelines.notes.job import NotesJob
     from fanwise.pipelines.notes.records import DepthNote, Note, Source, Written
     from fanwise.pipelines.notes.result import NotesResult, TemplateResult
+    from fanwise.pipelines.notes.running import execute, notes, plan
     from fanwise.pipelines.notes.sources import Videos
     from fanwise.pipelines.notes.usage import StoreUsage, Usage, UsageExceeded
     from fanwise.pipelines.notes.video import video_id
@@ -29,7 +29,7 @@ PIPELINE = Pipeline(
         "notes_part": f"{_PACKAGE}.rules:part_rules",
     },
     job=f"{_PACKAGE}.job:NotesJob",
-    execute=f"{_PACKAGE}.execute:execute",
+    execute=f"{_PACKAGE}.running:execute",
 )
 
 _HOMES = {
@@ -46,9 +46,9 @@ _HOMES = {
     "UsageExceeded": "usage",
     "Videos": "sources",
     "Written": "records",
-    "execute": "execute",
-    "notes": "execute",
-    "plan": "execute",
+    "execute": "running",
+    "notes": "running",
+    "plan": "running",
     "template": "catalogue",
     "video_id": "video",
 }

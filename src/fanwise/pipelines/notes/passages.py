@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import fanwise as fw
 from fanwise.pipelines.notes.records import Part, Passage
 
-PASSAGE_TOKENS = 250
+PASSAGE_TOKENS = 100
 MOST_PASSAGES = 80
 _CHARS_A_TOKEN = 4
 _WIDE = 0x2E80  # from here on (Chinese, Japanese, Korean) a letter is about a token
@@ -36,7 +36,7 @@ def span(passage: Passage) -> str:
 def cut(transcript: fw.documents.Transcript) -> list[Passage]:
     """The passages of a transcript: whole cues, together all of it, none in two of them.
 
-    Each has about 250 tokens; of a long transcript so many more that there are at most 80, since
+    Each has about 100 tokens; of a long transcript so many more that there are at most 80, since
     a model has to cite every one.
     """
     sizes = [tokens_of(cue.text) for cue in transcript.cues]

@@ -160,14 +160,23 @@ class Note:
             template=found["template"],
             models=tuple(found["models"]),
             passages=found["passages"],
-            uncovered=found["uncovered"],
+            uncovered={name: tuple(ids) for name, ids in found["uncovered"].items()},
             asked=found["asked"],
             warnings=tuple(found["warnings"]),
             depths=tuple(
                 DepthNote(
                     depth=depth["depth"],
-                    sections=tuple(Written(**section) for section in depth["sections"]),
+                    sections=tuple(_written(section) for section in depth["sections"]),
                 )
                 for depth in found["depths"]
             ),
         )
+
+
+def _written(found: Mapping[str, Any]) -> Written:
+    return Written(
+        section=found["section"],
+        title=found["title"],
+        markdown=found["markdown"],
+        sources=tuple(found["sources"]),
+    )

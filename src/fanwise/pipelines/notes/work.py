@@ -165,9 +165,11 @@ class Work:
         shape = self._job.mode
         parts = parts_of(passages, part_tokens=self._job.part_tokens)
         failed = ""
+        total = len(wanted)
         if len(parts) > 1:
             self._parts = parts
-            passages, failed = await self._condensed(run, source, passages)
+            total += len(parts)
+            passages, failed = await self._condensed(run, source, passages, total=total)
             shape = "points"
         if failed:
             for name in wanted:
@@ -185,7 +187,7 @@ class Work:
         if self._guardrails is not None:
             whose = {"user": self._job.user} if self._job.user else {"request": source.id}
             guarded["guardrails"] = self._guardrails.of(**whose)
-        mapped = run.map(self._template, list(wanted), item_id=_item_id, **guarded)
+        mapped = run.map(self._template, list(wanted), item_id=_item_id, total=total, **guarded)
         async with mapped as outcomes:
             async for outcome in outcomes:
                 await self._ended(outcome)
@@ -194,7 +196,7 @@ class Work:
             self._mode = "" if report is None else report.processing_mode_used
 
     async def _condensed(
-        self, run: fw.Run, source: Source, passages: Sequence[Passage]
+        self, run: fw.Run, source: Source, passages: Sequence[Passage], *, total: int
     ) -> tuple[Sequence[Passage], str]:
         """The passages as points, or why there are none."""
         parts = self._parts
@@ -204,7 +206,7 @@ class Work:
         async def read(ctx: fw.Context, part: Part) -> dict[str, Any]:
             return await condense(ctx, self._job, part, source=source)
 
-        async with run.map(read, parts, describe=_described) as outcomes:
+        async with run.map(read, parts, describe=_described, total=total) as outcomes:
             async for outcome in outcomes:
                 if outcome.ok:
                     points |= outcome.value
@@ -354,7 +356,8 @@ def _about(source: Source) -> str:
 
 
 def _facts(source: Source) -> dict[str, Any]:
-    return {"source": source.id, "title": source.title, "duration_s": source.duration_s}
+    names = ("id", "title", "author", "language", "video", "duration_s")
+    return {"source": {name: getattr(source, name) for name in names}}
 
 
 def _ending(result: NotesResult) -> str:

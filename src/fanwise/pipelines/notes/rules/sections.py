@@ -18,8 +18,9 @@ WORDS: Mapping[Depth, int] = MappingProxyType({"brief": 75, "standard": 150, "co
 _ENTRIES: Mapping[Depth, int] = MappingProxyType({"brief": 3, "standard": 5, "comprehensive": 8})
 
 _NEEDS = re.compile(
-    r"\b(?:you(?:'ll| will)?(?: also)? need|you(?:'ll| will) want|requires?|required|have ready|"
-    r"make sure (?:you|to)|before you|beforehand|ingredients?|equipment|tools?)\b",
+    r"\b(?:you(?:'ll| will)?(?: also)? need|you(?:'ll| will) want|requires?|required|have "
+    r"ready|make sure (?:you|to)|before you (?:start|begin|go)|"
+    r"beforehand|ingredients?|equipment|tools?)\b",
     re.IGNORECASE,
 )
 _TROUBLE = re.compile(
