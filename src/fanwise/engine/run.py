@@ -14,6 +14,7 @@ from fanwise.engine.modes.journalled import moded_map
 from fanwise.engine.modes.settings import GUARDED, mode_options
 from fanwise.engine.ordering import WINDOW, Ahead, arranged
 from fanwise.engine.spending import stored
+from fanwise.engine.urgent import Urgent
 from fanwise.records import Json
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ class Run:
         least = _AHEAD + (0 if key is None else window)
         ahead = Ahead(lambda: least + pools.max_workers()) if ordered else None
         items = arranged(found, key=key, window=window, ahead=ahead)
+        urgent = Urgent(pools) if priority == "interactive" else None
         options = mode_options(mode, pack, fallback)
         if options is not None or guardrails is not None:
             return moded_map(
@@ -144,11 +146,13 @@ class Run:
                 guardrails=guardrails,
                 runner_of=runner_of,
                 ahead=ahead,
+                urgent=urgent,
             )
+        handle = runner_of(function).handle
         return Map(
             items,
-            runner_of(function).handle,
-            room=pools,
+            handle if urgent is None else urgent.counting(handle),
+            room=urgent or pools,
             opened=core.opened,
             read_back=core.read_back,
             ordered=ordered,

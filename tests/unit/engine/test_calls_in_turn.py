@@ -137,3 +137,21 @@ def test_a_calls_own_priority_counts_more_than_that_of_its_map():
         assert order == ["a", "c", "b"]
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "auto"}])
+def test_an_interactive_map_gets_all_the_places_while_background_work_always_waits(options):
+    async def main():
+        model = Scripted(lambda prompt, before: answered("hi"), service_s=1.0)
+        async with open_scripted(model, limits=Limits(concurrency=10)) as run:
+            earlier = asyncio.create_task(run.map(ask, range(300)).collect())
+            await asyncio.sleep(5.5)
+            began = asyncio.get_running_loop().time()
+            urgent = run.map(ask, range(1000, 1040), priority="interactive", **options)
+            outcomes = await urgent.collect()
+            took_s = asyncio.get_running_loop().time() - began
+            assert all(outcome.ok for outcome in outcomes)
+            assert took_s < 8  # 40 calls at 10 a second; one after another they would take 40 s
+            assert len(await earlier) == 300
+
+    run_virtual(main())

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from fanwise.engine.guardrails.guard import Guardrails, GuardrailsOf
     from fanwise.engine.items import ItemFunction, ItemRunner
     from fanwise.engine.ordering import Ahead
-    from fanwise.engine.workers import Crew, Item
+    from fanwise.engine.urgent import Urgent
+    from fanwise.engine.workers import Crew, Item, Room
 
 _PACK_TAKES = "a run gives it a context and a mapping: async def ask(ctx, items)"
 _ENDS_THE_MAP = (JournalError, Unrecognised, Drained)
@@ -94,6 +95,7 @@ class JournalledModes:
         total: Items of the source, where known.
         guardrails: Guardrails, where there are any.
         ahead: How far items may begin ahead of what is shown, where that has an end.
+        room: What the limits say of one more worker.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class JournalledModes:
         total: int | None,
         guardrails: Guardrails | GuardrailsOf | None,
         ahead: Ahead | None,
+        room: Room,
     ) -> None:
         pools = run.parts.pools
         self._run = run
@@ -117,7 +120,7 @@ class JournalledModes:
         self.driver = Driver(
             options,
             work=JournalledWork(run, function, options.pack),
-            room=pools,
+            room=room,
             clock=run.clock,
             concurrency=lambda: pools.limit,
             times=run.mode_times,
@@ -185,6 +188,7 @@ def moded_map(
     guardrails: Guardrails | GuardrailsOf | None,
     runner_of: Callable[[ItemFunction], ItemRunner],
     ahead: Ahead | None,
+    urgent: Urgent | None,
 ) -> Map[Any]:
     """A run's map with modes, from the parts that one without them is made of."""
     check_function(function, takes=("ctx", "item"), hint=TAKES)
@@ -197,10 +201,12 @@ def moded_map(
         total=total,
         guardrails=guardrails,
         ahead=ahead,
+        room=urgent or run.parts.pools,
     )
+    handle = modes.handler(runner_of(modes.function))
     return Map(
         lambda: modes.driver.items(items()),
-        modes.handler(runner_of(modes.function)),
+        handle if urgent is None else urgent.counting(handle),
         room=modes,
         opened=lambda crew: modes.opened(crew, run.opened(crew)),
         read_back=run.read_back,
