@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import fanwise as fw
 from fanwise.pipelines.hooks import prompts, scoring
@@ -35,6 +35,7 @@ from fanwise.pipelines.hooks.telling import GENERATED, JUDGED, Teller, tells_of
 if TYPE_CHECKING:
     from fanwise.pipelines.hooks.schema import HookJudgement, JudgementCheck, WrittenHook
 
+T = TypeVar("T")
 _BY_RULES = ("builtin/", "sim/")
 _FAILURES = (fw.errors.CallError, fw.errors.PermitTimeout)
 """What a call may fail with alone; all else ends the item or the run."""
@@ -123,7 +124,7 @@ class _Entry:
         await self._teller.tell(
             "progress", f"{self._model} has written {len(hooks)} hooks", model=self._model
         )
-        scored = await fw.parallel([partial(self._scored, hook) for hook in hooks])
+        scored = await all_of([partial(self._scored, hook) for hook in hooks])
         strengths, weaknesses = scoring.traits_of(scored)
         scores = [hook.score for hook in scored if hook.score is not None]
         result = ModelResult(
@@ -187,7 +188,7 @@ class _Entry:
         """
         job = self._job
         tries = [partial(self._sample, hook, number) for number in range(job.repeats)]
-        found = await fw.parallel(tries)
+        found = await all_of(tries)
         samples = [one for one in found if not isinstance(one, Exception)]
         if not samples:
             raise next(one for one in found if isinstance(one, Exception))
@@ -251,15 +252,26 @@ async def compare(ctx: fw.Context, pairing: Pairing) -> Comparison:
         )
 
     first, second = pairing.hooks
-    straight, swapped = await fw.parallel(
-        [partial(ask, (first, second)), partial(ask, (second, first))]
-    )
+    straight, swapped = await all_of([partial(ask, (first, second)), partial(ask, (second, first))])
     return scoring.comparison_of(
         pairing.models,
         pairing.hooks,
         (straight.better, swapped.better),
         (straight.reason, swapped.reason),
     )
+
+
+async def all_of(operations: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """What several operations return, in order; each runs to its own end.
+
+    Where the run is drained or its budget used up, some may not be sent any more while others are
+    in flight. Those are paid for: they end and are kept before the first failure is raised.
+    """
+    outcomes = await fw.settle(operations)
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+    return [outcome.value for outcome in outcomes]
 
 
 def version_for(model: str, prompt_version: str) -> str:

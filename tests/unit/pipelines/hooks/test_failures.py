@@ -1,6 +1,8 @@
 """What fails, fails alone, says why, and is asked for again by a retry."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -8,7 +10,8 @@ import pytest
 import fanwise as fw
 from fanwise.journal.memory_home import MemoryHome
 from fanwise.pipelines import Event
-from fanwise.testing import ScriptedModel
+from fanwise.pipelines.hooks import execute
+from fanwise.testing import ScriptedModel, open_test_run
 from support.hooks_models import asks, by_rules, carried_out, job_of, virtual
 
 BROKEN = fw.errors.ServerError("no capacity", status=500)
@@ -213,6 +216,42 @@ async def test_a_budget_that_is_used_up_ends_the_job_and_keeps_what_is_paid_for(
     result = await carried_out(job, models, home=home, budget=fw.Budget(calls=40))
     assert result.status == "success"
     assert sum(len(model.requests) for model in models.values()) <= job.calls
+
+
+@virtual
+async def test_judgements_in_flight_when_the_budget_ends_are_kept_and_not_paid_for_again():
+    home = MemoryHome()
+    models = {"a/one": by_rules(service_s=1), "judge/one": by_rules(service_s=10)}
+    with pytest.raises(fw.errors.BudgetExhausted):
+        await carried_out(job_of("a/one"), models, home=home, budget=fw.Budget(calls=3))
+    assert (len(models["judge/one"].requests), models["judge/one"].cancelled) == (2, 0)
+    result = await carried_out(job_of("a/one"), models, home=home, budget=fw.Budget(calls=9))
+    assert result.status == "success"
+    assert len(models["judge/one"].requests) == 5
+
+
+@virtual
+async def test_judgements_in_flight_when_the_run_is_drained_are_kept_and_not_paid_for_again():
+    home = MemoryHome()
+    models = {"a/one": by_rules(service_s=1), "judge/one": by_rules(service_s=10)}
+    limits = fw.Limits(concurrency=2)
+    runs: list[fw.Run] = []
+
+    @asynccontextmanager
+    async def open_run(name: str, **more: Any) -> AsyncGenerator[fw.Run]:
+        async with open_test_run(models, name=name, home=home, limits=limits, **more) as run:
+            runs.append(run)
+            yield run
+
+    task = asyncio.create_task(execute(job_of("a/one"), open_run=open_run))
+    await asyncio.sleep(5)
+    runs[0].drain()
+    result = await task
+    assert (result.complete, result.winner, result.models) == (False, None, [])
+    assert (len(models["judge/one"].requests), models["judge/one"].cancelled) == (2, 0)
+    again = await execute(job_of("a/one"), open_run=open_run)
+    assert (again.status, again.run_id) == ("success", result.run_id)
+    assert [len(model.requests) for model in models.values()] == [1, 5]
 
 
 @virtual
