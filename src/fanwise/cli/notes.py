@@ -277,7 +277,7 @@ class _Work:
         self._show()
 
     def _told(self, event: Event) -> None:
-        if "source" in event.data and event.kind == "progress":
+        if "source" in event.data and not self._about["id"]:
             self._about = dict(cast("Mapping[str, Any]", event.data["source"]))
         if event.kind in {"result", "error"}:
             self._ended[event.subject] = event.data

@@ -16,6 +16,7 @@ from fanwise.errors import InputError
 
 HOSTS = ("youtube.com", "www.youtube.com", "m.youtube.com")
 MAX_BYTES = 24 * 1024 * 1024
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 Resolve = Callable[[str], Sequence[str]]
 
@@ -33,6 +34,8 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
+    if found in _NAT64:
+        inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
     if isinstance(inner, ipaddress.IPv4Address):
         return is_public(str(inner))
     return found.is_global and not found.is_multicast

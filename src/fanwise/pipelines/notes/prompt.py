@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import fanwise as fw
 from fanwise.pipelines.notes.catalogue import Template
-from fanwise.pipelines.notes.passages import ranges, span
+from fanwise.pipelines.notes.passages import clock, ranges, span
 from fanwise.pipelines.notes.records import Depth, Part, Passage, Source
 
 PROMPT_VERSION = "notes-1"
@@ -102,6 +102,8 @@ def read_back(request: fw.Request) -> tuple[Mapping[str, Any], dict[str, str], l
 
 def _shown(task: Mapping[str, Any], passages: Sequence[Passage], source: Source) -> str:
     about = {"Title": source.title, "Author": source.author}
+    if source.duration_s is not None:
+        about["Length"] = clock(source.duration_s)
     lines = [f"{name}: {' '.join(value.split())[:300]}" for name, value in about.items() if value]
     said = "\n".join(passage.text for passage in passages)
     mark = sha256("\n".join([*lines, said]).encode("utf-8", "replace")).hexdigest()[:16]

@@ -96,7 +96,9 @@ class Work:
                 await self._let_go()
             report = await run.report()
             result = self._result(run, source, report)
-        await telling.tell("complete", _ending(result), percent=100.0, data=result.as_json())
+            ended = run.finished
+        kind, percent = ("complete", 100.0) if ended else ("progress", 0.0)
+        await telling.tell(kind, _ending(result), percent=percent, data=result.as_json())
         return result
 
     async def _begun(self, run: fw.Run, source_id: str) -> list[str]:
