@@ -52,6 +52,7 @@ def plan(*, prompts: PromptFlags, work: WorkFlags) -> int:
 
 def opening(options: RunOptions) -> dict[str, Any]:
     """What of a command's options says how its run would go."""
+    from fanwise.cli.work import budget_of
     from fanwise.journal.home import open_home
     from fanwise.limits.settings import Limits
     from fanwise.retry.policy import Retry
@@ -59,6 +60,7 @@ def opening(options: RunOptions) -> dict[str, Any]:
     return {
         "journal": open_home(options.journal),
         "limits": Limits(concurrency=options.max_concurrency, rpm=options.rpm, tpm=options.tpm),
+        "budget": budget_of(options),
         "retry": Retry(max_attempts=options.max_attempts),
         "base_url": options.base_url,
         "simulator": parameters_and_profile(options)[1],
@@ -80,6 +82,7 @@ def put_plan(found: Plan, *, as_json: bool) -> None:
             ("tokens in", _spread(found.input_tokens)),
             ("tokens out", _spread(found.output_tokens)),
             ("cost", _cost(found)),
+            *(("budget", _budget(kind, share)) for kind, share in found.of_budget.items()),
             *_time(found.outlook, at_least),
             *(("known from", words) for words in found.known.values()),
             ("failing", f"{plural(found.failures, 'item')}: {found.first_failure}")
@@ -94,6 +97,13 @@ def _cost(found: Plan) -> str:
         low, likely, high = (money(value) for value in found.cost_usd)
         return f"{likely}, between {low} and {high} (prices of {found.price_date} or newer)"
     return f"? (no price is known for {', '.join(found.unpriced)})" if found.unpriced else "?"
+
+
+def _budget(kind: str, share: float) -> str:
+    flag = f"--budget-{kind}"
+    if share <= 1.0:
+        return f"{share:.0%} of {flag}"
+    return f"{share:.0%} of {flag}: it would last for about {1 / share:.0%} of the work"
 
 
 def _time(outlook: Outlook | None, at_least: str) -> Iterator[tuple[str, str]]:

@@ -161,7 +161,7 @@ class Session:
             "command": self._command,
             "options": self._stored,
             "limits": Limits(concurrency=options.max_concurrency, rpm=options.rpm, tpm=options.tpm),
-            "budget": _budget(options),
+            "budget": budget_of(options),
             "retry": Retry(max_attempts=options.max_attempts),
             "hedge": None if options.hedge is None else read_hedge(options.hedge),
             "timeouts": timeouts,
@@ -299,7 +299,8 @@ class Session:
         say(f"To go on with a larger one: fanwise resume {self.run_id} {flag} {2 * limit:g}")
 
 
-def _budget(options: RunOptions) -> Budget | None:
+def budget_of(options: RunOptions) -> Budget | None:
+    """The budget that a command's options state; ``None`` where they state none."""
     budget = Budget(
         usd=options.budget_usd, tokens=options.budget_tokens, calls=options.budget_calls
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fanwise.engine.checks import check_function
+from fanwise.engine.identity import Namer
 from fanwise.engine.items import ItemFunction
 from fanwise.engine.opening import IN_MEMORY, OpenRun
-from fanwise.engine.plans.counting import Counted, count
+from fanwise.engine.plans.affording import shares_of
+from fanwise.engine.plans.counting import Before, Counted, count
 from fanwise.engine.plans.history import remembered
 from fanwise.engine.plans.knowledge import Factors, Knowledge, Tokens, assumed, local
 from fanwise.engine.plans.machine import Machine
@@ -31,7 +33,7 @@ from fanwise.models.names import canonical_model, split_model
 from fanwise.models.prices import Prices
 from fanwise.models.providers import ALIASES, BY_NAME
 from fanwise.models.registry import checked_base_url
-from fanwise.records import Request, Usage
+from fanwise.records import Counters, Request, Usage
 
 if TYPE_CHECKING:
     from fanwise.engine.plans.history import Past
@@ -40,7 +42,12 @@ __all__ = ["Gain", "Outlook", "Plan", "Spread", "plan"]
 
 
 async def plan(
-    function: ItemFunction, source: Any, *, machine: Machine | None = None, **options: Any
+    function: ItemFunction,
+    source: Any,
+    *,
+    machine: Machine | None = None,
+    item_id: Callable[[Any], str] | None = None,
+    **options: Any,
 ) -> Plan:
     """What ``run.map(function, source)`` would ask for, cost and take; sends and writes nothing.
 
@@ -58,8 +65,10 @@ async def plan(
         source: The items; read to its end.
         machine: What this machine adds to a call; measured in some hundredths of a second where it
             is left out.
-        **options: Those of ``fw.open_run``: ``limits``, ``retry``, ``journal``, ``base_url``,
-            ``simulator``, ``answers`` …
+        item_id: As ``run.map`` takes it; needed only beside ``resume``.
+        **options: Those of ``fw.open_run``: ``limits``, ``retry``, ``budget``, ``journal``,
+            ``base_url``, ``simulator``, ``answers`` … With ``resume=RUN_ID`` the plan is of what
+            that run has still to do: what it has finished and what it has answers to is left out.
 
     Returns:
         The plan. An item whose function raises is counted in ``failures`` and ends nothing.
@@ -74,12 +83,32 @@ async def plan(
     """
     check_function(function, takes=("ctx", "item"), hint="write: async def ask(ctx, item)")
     opening = OpenRun("plan", **options)
-    counted = await count(function, source)
-    return await asyncio.to_thread(_planned, counted, opening, machine)
-
-
-def _planned(counted: Counted, opening: OpenRun, machine: Machine | None) -> Plan:
     home = _home(opening)
+    if home is None or opening.resume in {"unfinished", "never"}:
+        counted = await count(function, source)
+        return await asyncio.to_thread(_planned, counted, opening, machine, home)
+    reader = await asyncio.to_thread(lambda: home.reader(home.find(opening.resume)))
+    try:
+        before = await asyncio.to_thread(
+            Before,
+            reader,
+            namer=Namer(item_id=item_id, describe=None),
+            origin_of=lambda model: _pool(model, opening).partition(" ")[2],
+        )
+        counted = await count(function, source, before=before)
+        spent = reader.counters()
+    finally:
+        reader.close()
+    return await asyncio.to_thread(_planned, counted, opening, machine, home, spent)
+
+
+def _planned(
+    counted: Counted,
+    opening: OpenRun,
+    machine: Machine | None,
+    home: Home | MemoryHome | None,
+    spent: Counters | None = None,
+) -> Plan:
     known = _known(counted, opening, home)
     chains = [
         [_ask(request, known[request.model]) for request in requests]
@@ -98,8 +127,9 @@ def _planned(counted: Counted, opening: OpenRun, machine: Machine | None) -> Pla
     bills = [_bill(model, asks, counted, known[model], paid) for model in counted.calls]
     prices = Prices()
     unpriced = sorted(bill.model for bill in bills if not prices.known(bill.model))
-    return Plan(
+    found = Plan(
         items=counted.items,
+        finished=counted.finished,
         calls=sum(counted.calls.values()),
         at_least=counted.at_least,
         input_tokens=sum((bill.given for bill in bills), Spread()),
@@ -114,6 +144,9 @@ def _planned(counted: Counted, opening: OpenRun, machine: Machine | None) -> Pla
         failures=counted.failures,
         first_failure=counted.first_failure,
     )
+    if opening.budget is None:
+        return found
+    return replace(found, of_budget=shares_of(opening.budget, found, spent=spent or Counters()))
 
 
 # what is known

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from fanwise.engine.context import Context
 from fanwise.engine.items import ItemFunction
 from fanwise.engine.sources import chunks_of
-from fanwise.engine.work import ItemWork
+from fanwise.engine.work import ItemWork, served_before
 from fanwise.errors import FanwiseError
+from fanwise.journal.memory import Recalled
 from fanwise.limits.estimate import TokenEstimator
+from fanwise.models.identity import content_key
 from fanwise.models.rules import Rules, RulesEndpoint
 from fanwise.models.schemas import Schemas
 from fanwise.models.structured import parse
-from fanwise.records import Request, Response, Timeouts
+from fanwise.records import CallRecord, Request, Response, Timeouts
 
 if TYPE_CHECKING:
     from fanwise.engine.core import Core
+    from fanwise.engine.identity import Namer
+    from fanwise.journal.memory import JournalReader
 
 _READ_AHEAD: Final = 64
 _SAMPLE: Final = 1024
@@ -47,12 +51,14 @@ class Thinned:
 class Counted:
     """What a source asks for.
 
+    ``finished`` items need nothing any more, and are no part of the rest.
     ``calls`` and ``estimated`` (input tokens by the start values) are by model and exact; the
     ``sample`` holds the requests of items spread evenly over the source.
     """
 
     def __init__(self) -> None:
         self.items = 0
+        self.finished = 0
         self.calls: dict[str, int] = {}
         self.estimated: dict[str, int] = {}
         self.sample = Thinned()
@@ -77,8 +83,52 @@ class Counted:
         return self._estimator.estimate(request).input_tokens
 
 
+class Before:
+    """What an unfinished run knows of the items of a source.
+
+    It is read once: the ids of what is finished, and the served calls of what is not.
+
+    Args:
+        reader: Reads the run.
+        namer: Names items as the run does.
+        origin_of: Where a model is asked, as it counts in the identity of a call.
+    """
+
+    def __init__(
+        self, reader: JournalReader, *, namer: Namer, origin_of: Callable[[str], str]
+    ) -> None:
+        self._namer = namer
+        self._origin_of = origin_of
+        self._finished = {item.item_id for item in reader.items(state="succeeded")}
+        self._calls: dict[str, list[CallRecord]] = {}
+        for call in reader.calls(state="served"):
+            if call.key.item_id not in self._finished:
+                self._calls.setdefault(call.key.item_id, []).append(call)
+
+    def of(self, value: Any) -> Recalled:
+        """What is known of an item."""
+        found = self._namer.name(value)
+        state = "succeeded" if found in self._finished else None
+        return Recalled(state=state, calls=self._calls.get(found, ()))
+
+    def answer(self, known: Recalled, request: Request, sample: int) -> Response | None:
+        """The answer of a call that was served before."""
+        key = content_key(request, origin=self._origin_of(request.model))
+        for record in known.calls:
+            reference = record.key.content_key, record.key.sample
+            if record.state == "served" and reference == (key, sample):
+                return served_before(record, request)
+        return None
+
+
 class _Unknown(FanwiseError):
     """The count ends here for this item: what follows depends on a model's answer."""
+
+
+class _Asked(NamedTuple):
+    request: Request
+    rules: Rules | None
+    known: Response | None
 
 
 class _CountingCore:
@@ -86,7 +136,9 @@ class _CountingCore:
 
     run_id = "plan"
 
-    def __init__(self, counted: Counted) -> None:
+    def __init__(self, counted: Counted, before: Before | None, recalled: Recalled | None) -> None:
+        self._before = before
+        self._recalled = recalled
         self.schemas = counted.schemas
         self.caller = self
         self.requests: list[Request] = []
@@ -96,20 +148,26 @@ class _CountingCore:
         """Nothing has to stand."""
 
     def prepare(
-        self, work: ItemWork, request: Request, *, rules: Rules | None, **options: Any
-    ) -> tuple[Request, Rules | None]:
-        """Counts a call."""
+        self, work: ItemWork, request: Request, *, rules: Rules | None, sample: int, **options: Any
+    ) -> _Asked:
+        """Counts a call, unless its answer is known."""
+        if self._before is not None and self._recalled is not None:
+            known = self._before.answer(self._recalled, request, sample)
+            if known is not None:
+                return _Asked(request, rules, known)
         self._counted.add(request, rules)
         self.requests.append(request)
-        return request, rules
+        return _Asked(request, rules, None)
 
-    async def answer(self, call: tuple[Request, Rules | None]) -> Response:
-        """What its rules say.
+    async def answer(self, call: _Asked) -> Response:
+        """What is known, or what its rules say.
 
         Raises:
             _Unknown: It has none.
         """
-        request, rules = call
+        request, rules, known = call
+        if known is not None:
+            return known
         if rules is None:
             raise _Unknown("what follows depends on the answer")
         answer = await RulesEndpoint(rules).send(request, timeouts=Timeouts())
@@ -132,29 +190,45 @@ class _CountingContext(Context):
         raise _Unknown(f"what follows depends on the side effect {name!r}")
 
 
-async def count(function: ItemFunction, source: Any) -> Counted:
+async def count(function: ItemFunction, source: Any, *, before: Before | None = None) -> Counted:
     """Runs the function on every item of the source, which is read to its end.
 
-    A call with rules is answered by them, so that the calls after it are counted too; at any other
-    call the item's count ends.
+    A call with rules is answered by them, so that the calls after it are counted too, and so is one
+    whose answer is known; at any other call the item's count ends. Items that were finished before
+    are only counted.
     """
     counted = Counted()
     chunks = chunks_of(source, size=_READ_AHEAD)
     async for chunk in chunks:
         for value in chunk:
-            core = _CountingCore(counted)
-            context = _CountingContext(core, ItemWork(str(counted.items), counted.items))
+            known = None if before is None else before.of(value)
             counted.items += 1
-            try:
-                result = function(context, value)
-                if inspect.isawaitable(result):
-                    await result
-            except _Unknown:
-                counted.at_least = True
-            except Exception as error:  # noqa: BLE001 - a row that cannot be planned is a finding
-                counted.failures += 1
-                counted.first_failure = counted.first_failure or f"{type(error).__name__}: {error}"
-            if core.requests:
-                counted.asking += 1
-                counted.sample.add(tuple(core.requests))
+            if known is not None and known.state == "succeeded":
+                counted.finished += 1
+            else:
+                await _count_item(function, value, counted, before=before, recalled=known)
     return counted
+
+
+async def _count_item(
+    function: ItemFunction,
+    value: Any,
+    counted: Counted,
+    *,
+    before: Before | None,
+    recalled: Recalled | None,
+) -> None:
+    core = _CountingCore(counted, before, recalled)
+    number = counted.items - 1
+    try:
+        result = function(_CountingContext(core, ItemWork(str(number), number)), value)
+        if inspect.isawaitable(result):
+            await result
+    except _Unknown:
+        counted.at_least = True
+    except Exception as error:  # noqa: BLE001 - a row that cannot be planned is a finding
+        counted.failures += 1
+        counted.first_failure = counted.first_failure or f"{type(error).__name__}: {error}"
+    if core.requests:
+        counted.asking += 1
+        counted.sample.add(tuple(core.requests))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from fanwise.records import NOTHING
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
@@ -91,6 +93,9 @@ class Plan:
         outlook: How long it would take; ``None`` where no item makes a call.
         failures: Items whose function raised before its first call.
         first_failure: What the first of them raised.
+        finished: Items that an unfinished run has finished; they make no call.
+        of_budget: By bound of the budget (``usd``, ``tokens``, ``calls``, ``wall_s``): the likely
+            use over the bound. Above 1 the run would end before its work does.
     """
 
     items: int
@@ -107,3 +112,5 @@ class Plan:
     outlook: Outlook | None
     failures: int = 0
     first_failure: str = ""
+    finished: int = 0
+    of_budget: Mapping[str, float] = NOTHING

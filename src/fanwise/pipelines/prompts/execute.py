@@ -144,7 +144,7 @@ async def plan(job: PromptsJob, **options: Any) -> Plan:
     """
     import fanwise
 
-    counted = await fanwise.plan(job.answer, job.items(), **options)
+    counted = await fanwise.plan(job.answer, job.items(), item_id=_id_of, **options)
     # An item makes one call and no later one depends on its answer: the count is exact.
     return replace(counted, at_least=False)
 
