@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from fanwise.pipelines import Pipeline
 
 if TYPE_CHECKING:
+    from fanwise.pipelines.grading.cards import Card, import_cards, open_store
     from fanwise.pipelines.grading.execute import execute, grade, plan
     from fanwise.pipelines.grading.job import Columns, GradingJob
     from fanwise.pipelines.grading.marking import mark
     from fanwise.pipelines.grading.normal import answer_key
     from fanwise.pipelines.grading.records import Grade, Question, Task
     from fanwise.pipelines.grading.result import GradingResult, Metrics, Result
+    from fanwise.pipelines.grading.sessions import NotFound, due_cards, session_state, start_session
+    from fanwise.pipelines.grading.submission import Answered, Submission, submit
 
 PIPELINE = Pipeline(
     name="grade",
@@ -29,36 +32,56 @@ PIPELINE = Pipeline(
 )
 
 _HOMES = {
+    "Answered": "submission",
+    "Card": "cards",
     "Columns": "job",
     "Grade": "records",
     "GradingJob": "job",
     "GradingResult": "result",
     "Metrics": "result",
+    "NotFound": "sessions",
     "Question": "records",
     "Result": "result",
+    "Submission": "submission",
     "Task": "records",
     "answer_key": "normal",
+    "due_cards": "sessions",
     "execute": "execute",
     "grade": "execute",
+    "import_cards": "cards",
     "mark": "marking",
+    "open_store": "cards",
     "plan": "execute",
+    "session_state": "sessions",
+    "start_session": "sessions",
+    "submit": "submission",
 }
 
 __all__ = [
     "PIPELINE",
+    "Answered",
+    "Card",
     "Columns",
     "Grade",
     "GradingJob",
     "GradingResult",
     "Metrics",
+    "NotFound",
     "Question",
     "Result",
+    "Submission",
     "Task",
     "answer_key",
+    "due_cards",
     "execute",
     "grade",
+    "import_cards",
     "mark",
+    "open_store",
     "plan",
+    "session_state",
+    "start_session",
+    "submit",
 ]
 
 
