@@ -68,6 +68,12 @@ _ENTRIES = (
         panel=_WORK,
     ),
     _Entry(
+        name="grade",
+        target="fanwise.cli.grade:grade",
+        summary="Grade answers against references; review cards.",
+        panel=_WORK,
+    ),
+    _Entry(
         name="plan",
         target="fanwise.cli.plan:plan",
         summary="Estimate time, tokens and cost of a run; sends nothing.",

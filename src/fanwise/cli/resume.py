@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fanwise.records import RunRecord
 
 _COMMANDS = {
+    "grade": "fanwise.cli.grade",
     "hooks": "fanwise.cli.hooks",
     "notes": "fanwise.cli.notes",
     "run": "fanwise.cli.run",

@@ -9,7 +9,7 @@ from fanwise.pipelines import Pipeline
 
 if TYPE_CHECKING:
     from fanwise.pipelines.grading.cards import Card, import_cards, open_store
-    from fanwise.pipelines.grading.execute import execute, grade, plan
+    from fanwise.pipelines.grading.execution import execute, grade, plan
     from fanwise.pipelines.grading.job import Columns, GradingJob
     from fanwise.pipelines.grading.marking import mark
     from fanwise.pipelines.grading.normal import answer_key
@@ -28,7 +28,7 @@ PIPELINE = Pipeline(
         "grading_pack": "fanwise.pipelines.grading.rules:rules",
     },
     job="fanwise.pipelines.grading.job:GradingJob",
-    execute="fanwise.pipelines.grading.execute:execute",
+    execute="fanwise.pipelines.grading.execution:execute",
 )
 
 _HOMES = {
@@ -46,12 +46,12 @@ _HOMES = {
     "Task": "records",
     "answer_key": "normal",
     "due_cards": "sessions",
-    "execute": "execute",
-    "grade": "execute",
+    "execute": "execution",
+    "grade": "execution",
     "import_cards": "cards",
     "mark": "marking",
     "open_store": "cards",
-    "plan": "execute",
+    "plan": "execution",
     "session_state": "sessions",
     "start_session": "sessions",
     "submit": "submission",

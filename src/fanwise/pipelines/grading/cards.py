@@ -158,13 +158,13 @@ def _question(at: str, row: Mapping[str, Any], wrong: dict[str, str]) -> Questio
 
 
 def _keep(connection: Connection, read: Sequence[Card], *, now: float) -> None:
-    for card in read:
+    for place, card in enumerate(read):
         topic = card.topic or "general"
         if not connection.execute(
             update(topics).where(topics.c.id == topic).values(name=topic)
         ).rowcount:
             connection.execute(insert(topics).values(id=topic, name=topic))
-        values = {"topic": topic, "title": card.title, "imported_at": now}
+        values = {"topic": topic, "title": card.title, "place": place, "imported_at": now}
         if not connection.execute(
             update(cards).where(cards.c.id == card.id).values(**values)
         ).rowcount:
@@ -175,7 +175,7 @@ def _keep(connection: Connection, read: Sequence[Card], *, now: float) -> None:
             [
                 {
                     "card": card.id,
-                    "place": place,
+                    "place": number,
                     "kind": question.kind,
                     "text": question.text,
                     "expected": question.expected,
@@ -183,6 +183,6 @@ def _keep(connection: Connection, read: Sequence[Card], *, now: float) -> None:
                     "rubric": question.rubric,
                     "tolerance": question.tolerance,
                 }
-                for place, question in enumerate(card.questions)
+                for number, question in enumerate(card.questions)
             ],
         )

@@ -58,7 +58,8 @@ class Metrics:
         total_processing_time_ms: Wall time.
         parallel_tasks_spawned: Most calls that were under way at one time, a pack being one.
         processing_mode_used: The mode that most answers came from.
-        average_task_duration_ms: Mean over the measured tasks; ``None`` where no model was asked.
+        average_task_duration_ms: Mean of the calls' measured times, without the waits for limits;
+            a pack is one call. ``None`` where no model was asked.
         fallback_reason: Why another mode took over; empty where none did.
         mode_reason: Why it began in its mode.
         answers_by_mode: Grades by the mode they came from.
@@ -91,6 +92,8 @@ def metrics_of(
     grades: Sequence[tuple[Grade, float]],
     *,
     wall_s: float,
+    summed_s: float,
+    calls: int,
     peak: int = 0,
     reason: str = "",
 ) -> Metrics:
@@ -100,6 +103,8 @@ def metrics_of(
         mode: How the answers went that needed a model; ``None`` where none did.
         grades: Every grade, with the seconds of service measured for it.
         wall_s: Seconds from beginning to end.
+        summed_s: Seconds of service, summed over the calls as they were measured.
+        calls: How many calls that were.
         peak: Most calls that were under way at one time.
         reason: Why it began in its mode, where the mode itself does not know.
     """
@@ -118,12 +123,12 @@ def metrics_of(
         total_processing_time_ms=_ms(wall_s),
         parallel_tasks_spawned=peak,
         processing_mode_used=mode.processing_mode_used,
-        average_task_duration_ms=None if mode.mean_s is None else _ms(mode.mean_s),
+        average_task_duration_ms=_ms(summed_s / calls) if calls else None,
         fallback_reason=mode.fallback_reason,
         mode_reason=reason or mode.reason,
         answers_by_mode=answers,
-        summed_task_time_ms=_ms(mode.service_s),
-        improvement=None if mode.gain is None else round(mode.gain, 2),
+        summed_task_time_ms=_ms(summed_s),
+        improvement=round(summed_s / wall_s, 2) if wall_s > 0 else None,
         **counts,
     )
 
@@ -244,7 +249,15 @@ class Marks:
             complete=complete,
             total=self._total,
             results=sorted(self._results, key=lambda one: one.index),
-            metrics=metrics_of(mode, self._timed, wall_s=report.wall_s, reason=reason, peak=peak),
+            metrics=metrics_of(
+                mode,
+                self._timed,
+                wall_s=report.wall_s,
+                summed_s=report.sequential_s,
+                calls=report.counters.calls,
+                reason=reason,
+                peak=peak,
+            ),
             labelled=self._labelled.total(),
             agreeing=self._agreeing.total(),
             by_kind={kind: (count, self._agreeing[kind]) for kind, count in self._labelled.items()},

@@ -17,8 +17,7 @@ from fanwise.pipelines.grading.prompt import read_back
 from fanwise.pipelines.grading.records import rating_for
 
 _OPPOSITE_WORDS = """
-increase increases increasing more higher larger greater/decrease decreases less lower smaller fewer
-rise rises up faster grow grows/fall falls down slower shrink shrinks
+increase rise grow more higher larger greater faster/decrease fall less lower smaller slower
 before earlier first/after later last
 hot hotter warm warmer heat heats/cold colder cool cooler cools
 absorb absorbs take takes/release releases emit emits give gives
@@ -50,6 +49,8 @@ RULES_VERSION = "grading-rules-1"
 """Changes with every change to what the rules answer; part of each call's identity."""
 
 _CORRECT = 0.6
+_HEDGE_WORDS = 12
+_OR = re.compile(r"\s*,?\s+or\s+", re.IGNORECASE)
 _PARTIAL = 0.25
 _ECHO_WORTH = 0.25  # of a word that the question itself holds
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+(?:[.,]\d+)*")
@@ -123,7 +124,8 @@ def judged(shown: Mapping[str, Any]) -> dict[str, Any]:
             score = max(score, _shared(expected, answer, question))
         missing = [point for point, got in zip(points, scores, strict=True) if got < _CORRECT]
     else:
-        score = max(_shared(point, answer, question) for point in points)
+        hedges = [answer] if any(map(_OR.search, points)) else _hedged(answer)
+        score = min(max(_shared(point, one, question) for point in points) for one in hedges)
         missing = [] if score >= _CORRECT else points[:1]
     return _of_score(score, missing, orders)
 
@@ -237,13 +239,43 @@ def _same(one: Quantity, other: Quantity) -> bool:
 
 
 def _turned_around(point: str, answer: str) -> bool:
-    """Whether one of them says no, or the opposite, where the other one does not."""
-    wanted = {match.group().lower() for match in _WORD.finditer(point)}
-    given = {match.group().lower().replace("’", "'") for match in _WORD.finditer(answer)}
+    """Whether one of them says no, or the opposite, where the other one does not.
+
+    In a comparison that is the other way round, the opposite word says the same: a is more than b,
+    b is less than a.
+    """
+    wanted, given = _words(point), _words(answer)
     if bool(wanted & _NEGATIONS) != bool(given & _NEGATIONS):
         return True
-    for one, other in _OPPOSITES:
-        for these, those in ((one, other), (other, one)):
-            if wanted & these and given & those and not wanted & those and not given & these:
-                return True
-    return False
+    return _opposite(wanted, given) != _swapped(point, answer)
+
+
+def _words(text: str) -> set[str]:
+    return {match.group().lower().replace("’", "'") for match in _WORD.finditer(text)}
+
+
+def _opposite(wanted: set[str], given: set[str]) -> bool:
+    return any(
+        wanted & these and given & those and not wanted & those and not given & these
+        for one, other in _OPPOSITES
+        for these, those in ((one, other), (other, one))
+    )
+
+
+def _swapped(point: str, answer: str) -> bool:
+    """Whether both compare the same two things, with their places exchanged."""
+    sides: list[tuple[set[str], set[str]]] = []
+    for text in (point, answer):
+        before, than, after = text.lower().partition(" than ")
+        if not than:
+            return False
+        left, right = set(_content(before)), set(_content(after))
+        sides.append((left - right, right - left))
+    (left, right), (other_left, other_right) = sides
+    return bool(left & other_right and right & other_left) and not right & other_right
+
+
+def _hedged(answer: str) -> list[str]:
+    """The alternatives of a short answer that names several: each of them has to be right."""
+    parts = _OR.split(answer)
+    return parts if len(_WORD.findall(answer)) <= _HEDGE_WORDS else [answer]

@@ -61,7 +61,7 @@ def _due(connection: Connection, now: float, topic: str | None, limit: int) -> l
         .join(counted, counted.c.card == cards.c.id)
         .outerjoin(schedule, schedule.c.card == cards.c.id)
         .where(or_(schedule.c.due.is_(None), schedule.c.due <= now))
-        .order_by(schedule.c.due.is_(None), schedule.c.due, cards.c.imported_at, cards.c.id)
+        .order_by(schedule.c.due.is_(None), schedule.c.due, cards.c.imported_at, cards.c.place)
         .limit(limit)
     )
     if topic is not None:

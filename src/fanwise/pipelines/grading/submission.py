@@ -171,6 +171,8 @@ async def submit(
             marking.mode,
             [(one.grade, one.duration_s) for one in ordered],
             wall_s=asyncio.get_running_loop().time() - begun,
+            summed_s=sum(grader.call_s),
+            calls=len(grader.call_s),
             peak=grader.peak,
             reason=f"auto: {len(hard)} of {len(tasks)} answers need a model"
             if processing_mode == "auto" and hard

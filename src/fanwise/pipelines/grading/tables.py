@@ -43,6 +43,7 @@ cards = Table(
     Column("id", String(64), primary_key=True),
     Column("topic", String(64), nullable=False),
     Column("title", Text, nullable=False),
+    Column("place", Integer, nullable=False),  # in its file
     Column("imported_at", Float, nullable=False),
 )
 

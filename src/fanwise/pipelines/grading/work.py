@@ -48,6 +48,8 @@ class Grader:
     Attributes:
         model: Whom it asks.
         peak: Most calls that were under way at one time.
+        call_s: Seconds that each call took, with what it waited for once ``at_once`` had let it
+            through; a pack is one call.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Grader:
     ) -> None:
         self.model = model
         self.peak = 0
+        self.call_s: list[float] = []
         self._at_once = 0
         self._parameters = dict(parameters)
         self._gate = None if at_once is None else asyncio.Semaphore(at_once)
@@ -157,6 +160,7 @@ class Grader:
         async with self._gate or contextlib.nullcontext():
             self._at_once += 1
             self.peak = max(self.peak, self._at_once)
+            begun = asyncio.get_running_loop().time()
             try:
                 return await ctx.call(
                     self.model,
@@ -169,6 +173,7 @@ class Grader:
                 )
             finally:
                 self._at_once -= 1
+                self.call_s.append(asyncio.get_running_loop().time() - begun)
 
 
 def grade_from(judgement: Judgement, *, model: str) -> Grade:

@@ -110,7 +110,8 @@ async def execute(
         )
         marks = Marks(total=total, on_event=on_event)
         work = _Work(job, run, grader, table, marks)
-        await work.by_rule(total)
+        if total > hard:
+            await work.by_rule(total)
         mode = await work.by_model(hard, total) if hard else None
         auto = hard and job.processing_mode == "auto"
         reason = f"auto: {hard} of {total} answers need a model" if auto else ""
