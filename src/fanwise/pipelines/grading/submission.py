@@ -132,15 +132,7 @@ async def submit(
         raise fw.errors.InvalidFields("answers", wrong, hint="nothing was graded")
     begun = asyncio.get_running_loop().time()
     tasks = _tasks(given, desk, session_id, card_id)
-    done: dict[int, Answered] = {}
-    hard: list[Task] = []
-    for task in tasks:
-        known = desk.known.get((task.index, key_of(task.answer)))
-        marked = known or mark(task.question, task.answer)
-        if marked is None:
-            hard.append(task)
-        else:
-            done[task.index] = Answered(task=task, grade=marked, repeated=known is not None)
+    done, hard = _by_rule(tasks, desk)
     teller = _Teller(len(tasks), on_event)
     for one in done.values():
         await teller.tell(one)
@@ -151,38 +143,41 @@ async def submit(
     if hard and run is not None:
         done |= await marking.within(run, hard)
     elif hard:
-        settings = dict(options)
-        settings["limits"] = replace(
-            settings.get("limits") or fw.Limits(), concurrency=max_concurrent_tasks
+        options["limits"] = replace(
+            options.get("limits") or fw.Limits(), concurrency=max_concurrent_tasks
         )
         name = _run_name(session_id, card_id, hard, grader.model)
-        async with (open_run or fw.open_run)(name, **settings) as own:
+        async with (open_run or fw.open_run)(name, **options) as own:
             done |= await marking.within(own, hard)
-            run = own
     ordered = [done[place] for place in sorted(done)]
     written = [(one.task, one.grade, one.duration_s) for one in ordered if not one.repeated]
     at = now()
     moved = await store.write(
         lambda connection: record(connection, session_id, card_id, written, now=at)
     )
+    wall_s = asyncio.get_running_loop().time() - begun
     submission = Submission(
         answers=ordered,
-        metrics=metrics_of(
-            marking.mode,
-            [(one.grade, one.duration_s) for one in ordered],
-            wall_s=asyncio.get_running_loop().time() - begun,
-            summed_s=sum(grader.call_s),
-            calls=len(grader.call_s),
-            peak=grader.peak,
-            reason=f"auto: {len(hard)} of {len(tasks)} answers need a model"
-            if processing_mode == "auto" and hard
-            else "",
-        ),
+        metrics=marking.metrics(ordered, wall_s=wall_s),
         schedule=moved,
-        run_id=run.run_id if run is not None and hard else "",
+        run_id=marking.run_id,
     )
     await teller.end(submission)
     return submission
+
+
+def _by_rule(tasks: Sequence[Task], desk: Desk) -> tuple[dict[int, Answered], list[Task]]:
+    """What this session has graded before, or a rule can grade, by place; and the rest."""
+    done: dict[int, Answered] = {}
+    hard: list[Task] = []
+    for task in tasks:
+        known = desk.known.get((task.index, key_of(task.answer)))
+        marked = known or mark(task.question, task.answer)
+        if marked is None:
+            hard.append(task)
+        else:
+            done[task.index] = Answered(task=task, grade=marked, repeated=known is not None)
+    return done, hard
 
 
 class _Marking:
@@ -196,11 +191,14 @@ class _Marking:
         self._mode = mode
         self._easiest_first = easiest_first
         self._deadline_s = deadline_s
-        self.mode: fw.types.ModeReport | None = None
+        self._report: fw.types.ModeReport | None = None
+        self._hard = 0
+        self.run_id = ""
 
     async def within(self, run: fw.Run, hard: Sequence[Task]) -> dict[int, Answered]:
         """The answers by place."""
         run.check_model(self._grader.model)
+        self.run_id, self._hard = run.run_id, len(hard)
         rates = {task.id: task.history for task in hard if task.history is not None}
         mode: Any = self._mode
         mapped = run.map(
@@ -222,11 +220,25 @@ class _Marking:
                 one = Answered(task=task, grade=grade, duration_s=outcome.service_s)
                 done[task.index] = one
                 await self._teller.tell(one)
-        self.mode = mapped.mode_report()
+        self._report = mapped.mode_report()
         stopped = fw.errors.StateError("the run was stopped", hint="submit it again")
         for task in hard:
             done.setdefault(task.index, Answered(task=task, grade=ungraded(stopped)))
         return done
+
+    def metrics(self, answers: Sequence[Answered], *, wall_s: float) -> Metrics:
+        """What was measured."""
+        auto = self._mode == "auto" and self._hard
+        call_s = self._grader.call_s
+        return metrics_of(
+            self._report,
+            [(one.grade, one.duration_s) for one in answers],
+            wall_s=wall_s,
+            summed_s=sum(call_s),
+            calls=len(call_s),
+            peak=self._grader.peak,
+            reason=f"auto: {self._hard} of {len(answers)} answers need a model" if auto else "",
+        )
 
 
 class _Teller:
