@@ -1,8 +1,6 @@
 """Grading from the command line."""
 
 import json
-import signal
-import time
 
 
 def lines_of(text: str) -> list[dict]:
@@ -64,14 +62,10 @@ def test_a_killed_run_sends_nothing_twice(fanwise, start_fanwise, tmp_path):
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     slow = ("-m", "sim/fast", "--opt", "latency=0.25", "--mode", "sequential", "-o", "g.jsonl")
     process = start_fanwise("grade", "t.jsonl", *slow, "-q")
-    deadline = time.monotonic() + 30
-    grades = tmp_path / "g.jsonl"
-    while not grades.exists() or grades.read_bytes().count(b"\n") < 3:
-        assert time.monotonic() < deadline, process.communicate()
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.wait_for_lines(3, file="g.jsonl")
+    process.kill()
     process.wait()
+    grades = tmp_path / "g.jsonl"
     done = fanwise("resume", "--json", "-q")
     assert done.returncode == 0, done.stderr
     assert [line["id"] for line in lines_of(grades.read_text())] == [row["id"] for row in rows]

@@ -229,7 +229,7 @@ class _Work:
         await self._through(mapped)
         return mapped.mode_report()
 
-    async def _through(self, mapped: fw.types.Map) -> None:
+    async def _through(self, mapped: fw.types.Map[Grade]) -> None:
         async with mapped as outcomes:
             async for outcome in outcomes:
                 await self._take(outcome)
