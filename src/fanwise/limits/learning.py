@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from fanwise.limits.adaptive import concurrency
+from fanwise.limits.adaptive import chance, concurrency, rate
+from fanwise.limits.adaptive.chance import Chance
 from fanwise.limits.adaptive.concurrency import BINDING, Window
 from fanwise.limits.adaptive.plateau import Round, comparable, stalled
 from fanwise.limits.machine import at_once
 from fanwise.limits.pace import Pace
 
 if TYPE_CHECKING:
-    from fanwise.limits.adaptive.rate import Evidence
+    from fanwise.limits.adaptive.rate import Evidence, Rate
     from fanwise.limits.machine import Load
     from fanwise.limits.permit import Meter, Permit
     from fanwise.limits.settings import Range
@@ -41,12 +42,15 @@ class Learner:
         "_answered",
         "_answered_at",
         "_base",
+        "_before",
         "_cap",
+        "_chance",
         "_full",
         "_growing",
         "_latency_s",
         "_round",
         "_round_from",
+        "_stage",
         "_stalls",
         "look_at",
         "most",
@@ -57,6 +61,9 @@ class Learner:
     def __init__(self, bounds: Range) -> None:
         self.pace = Pace()
         self._cap = math.inf
+        self._chance = Chance()
+        self._stage = (0, 0.0)  # of a trial: the number of its first request, its beginning
+        self._before: tuple[Rate, Window] | None = None  # a trial
         self._answered = 0
         self._full = 0
         self._round = Round()
@@ -147,6 +154,41 @@ class Learner:
     def _paced(self, permit: Permit) -> bool:
         """Whether a rate was what held requests back, not their number."""
         return self.pace.meter is not None and permit.in_flight < BINDING * self.most
+
+    def by_chance(self, permit: Permit, *, now: float) -> bool:
+        """The first refusal of an epoch: whether it says nothing of the limits."""
+        trial = self._chance
+        said = self._counted_refusal(permit, first=True)
+        if said in {"try", "go on"}:
+            self._before = self.pace.rate, self.window
+            self._stage = permit.number, now
+        if said == "try":
+            self.pace.go_to(rate.found(self.pace.rate.per_s), now=now)
+            self._set_window(concurrency.free(self.window, now=now))
+        elif said == "back" and self._before is not None:
+            before, window = self._before
+            number, began = self._stage
+            taken = chance.taken(trial, sent=permit.number - number) / max(0.1, now - began)
+            better = taken > chance.BETTER * before.per_s
+            self.pace.go_to(rate.found(taken) if better else before, now=now)
+            self._set_window(concurrency.back(window, now=now))
+            self._chance = chance.failed(self._chance, better=better)
+        return said != "heed"
+
+    def refused_late(self, permit: Permit, *, for_rate: bool) -> None:
+        """A further refusal of an epoch that is over."""
+        self._counted_refusal(permit, first=False)
+        self.pace.refused_late(permit, for_rate=for_rate)
+
+    def _counted_refusal(self, permit: Permit, *, first: bool) -> chance.Said:
+        self._chance, said = chance.refused(
+            self._chance,
+            number=permit.number,
+            first=first,
+            rate=self.pace.rate.per_s,
+            width=self.window.limit,
+        )
+        return said
 
     def over_capacity(self, permit: Permit, *, now: float, opens_at: float) -> Meter | None:
         """The first refusal of an epoch, and it was for want of capacity, or gave no reason.

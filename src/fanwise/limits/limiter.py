@@ -358,11 +358,11 @@ class Limiter:
             taken=learner.took(permit, for_rate=for_rate, since=self._epoch_began, now=now),
         )
         if self._gate is before:
-            learner.pace.refused_late(permit, for_rate=for_rate)
+            learner.refused_late(permit, for_rate=for_rate)
             return
         self._sent_in_epoch = 0
         opens_at = self._gate.closed_until
-        if self._gate.outage:
+        if self._gate.outage or learner.by_chance(permit, now=now):
             learner.pace.out(permit, now=now, opens_at=opens_at)
             return
         over = learner.over_rate if for_rate else learner.over_capacity

@@ -242,6 +242,11 @@ class Pace:
         else:
             self._refused_since += 1
 
+    def go_to(self, learned: Rate, *, now: float) -> None:
+        """Another rate from now on, where one is learned at all."""
+        if self.meter is not None and learned.per_s < math.inf:
+            self._set(learned, now=now)
+
     def out(self, permit: Permit, *, now: float, opens_at: float) -> None:
         """A refusal in an outage: it says nothing of the rate."""
         if self._anchor is not None:

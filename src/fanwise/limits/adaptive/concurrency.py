@@ -77,6 +77,19 @@ def begun(window: Window, *, now: float) -> Window:
     return replace(window, until=now + _UNSEEN_DOUBLING_S)
 
 
+def free(window: Window, *, now: float) -> Window:
+    """The window where its refusals turn out to say nothing of it: it doubles each round again."""
+    if window.phase == "start":
+        return window
+    return begun(Window(limit=window.limit, bounds=window.bounds, margin=window.margin), now=now)
+
+
+def back(window: Window, *, now: float) -> Window:
+    """A window as it was, from now on."""
+    held_s = min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, window.until - now))
+    return window if window.phase != "hold" else replace(window, until=now + held_s)
+
+
 def refused(window: Window, *, others: int, answered: int, latency_s: float, now: float) -> Window:
     """The window after the first refusal of an epoch.
 
