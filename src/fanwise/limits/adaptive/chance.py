@@ -3,7 +3,7 @@
 A limit that is kept below refuses hardly anything, and the rules that learn one rely on it. Some
 providers refuse a few requests in a hundred whatever is sent (an overloaded part of theirs, a lying
 proxy). Each such refusal would cut the rate once more, without an end. So where refusals have come
-in quick succession and going slower brought no fewer, it is tried what happens when more is sent: if
+in quick succession, and going slower brought no fewer, more is sent for a trial: if
 the share of refusals stays, the limits were not their cause and grow again; if it rises, everything
 goes back to what it was, and the next trial is put off.
 """
@@ -68,7 +68,8 @@ def refused(
         chance: What is known.
         number: How many requests had been sent with the refused one.
         first: Whether it is the first of its epoch, which would cut a limit.
-        rate, width: Requests a second and at once that are allowed; ``math.inf`` where any number.
+        rate: Requests a second that are allowed; ``math.inf`` where any number.
+        width: The same of requests at once.
 
     Returns:
         What is known now; and ``heed`` to cut as ever, ``try`` to begin a trial, ``ignore`` and
