@@ -14,7 +14,8 @@ MOST_CHARS = 100_000
 _HASHES = re.compile(r"####[ \t]*([^\n]+)")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _LABEL = re.compile(
-    r"^[\s>*_#-]*(?:(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|result)|ans|a)[\s*_]*[:=][ \t*_]*"
+    r"^[\s>*_#-]*(?:(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|result)[\s*_]*[:=]|ans[\s*_]*[:=]"
+    r"|(?-i:A)[\s*_]*:)[ \t*_]*"
     r"([^\n]*)",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -114,7 +114,8 @@ def _mark_number(question: Question, answer: str) -> Grade:
     if not found:
         return _wrong(f"The answer comes to no number. Expected: {target}.")
     matching = [one for one in found if _equal(one, target, question)]
-    if len(matching) == len(found):
+    one_and_the_same = all(_equal(one, found[0], question) for one in found[1:])
+    if len(matching) == len(found) or (matching and one_and_the_same):
         return _right(f"{found[0]} is the expected {target}.")
     if len(found) > 1:
         told = ", ".join(str(one) for one in found)

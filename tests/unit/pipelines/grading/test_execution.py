@@ -139,6 +139,17 @@ def test_whatever_fails_leaves_everything_ungraded(answer, code):
     assert {one.grade.error for one in result.results} == {code}
 
 
+def test_an_answer_that_meets_a_rate_limit_is_graded_later():
+    def limited(request: fw.Request, before: int) -> Any:
+        if before == 0:
+            raise fw.errors.RateLimited("too fast", retry_after_s=5)
+        return judgement()
+
+    result = graded(words("a", "b", "c"), ScriptedModel(limited), total_s=600)
+    assert [one.grade.is_correct for one in result.results] == [True, True, True]
+    assert result.metrics.ungraded == 0
+
+
 def test_a_model_that_is_too_slow_leaves_an_answer_ungraded():
     model = ScriptedModel(lambda request, before: judgement(), service_s=500)
     result = graded(words("a"), model, timeouts=fw.types.Timeouts(attempt_s=30, first_byte_s=30))

@@ -103,6 +103,8 @@ def test_a_number_is_graded_by_rule_with_its_unit():
 def test_alternatives_are_right_only_where_all_of_them_are():
     assert not number("18 or 20", "18").is_correct
     assert number("0.5 or 50%", "1/2").is_correct
+    assert number("45 minutes or 0.75 hours", "45").is_correct
+    assert not number("45 minutes or 0.5 hours", "45").is_correct
 
 
 def test_an_answer_cannot_talk_a_rule_into_anything():
