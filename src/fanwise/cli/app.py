@@ -74,6 +74,12 @@ _ENTRIES = (
         panel=_WORK,
     ),
     _Entry(
+        name="tailor",
+        target="fanwise.cli.tailor:tailor",
+        summary="Tailor resumes to a job, and score them.",
+        panel=_WORK,
+    ),
+    _Entry(
         name="plan",
         target="fanwise.cli.plan:plan",
         summary="Estimate time, tokens and cost of a run; sends nothing.",

@@ -29,6 +29,7 @@ _COMMANDS = {
     "notes": "fanwise.cli.notes",
     "run": "fanwise.cli.run",
     "scan": "fanwise.cli.scan",
+    "tailor": "fanwise.cli.tailor",
 }
 """By command: the module whose ``go_on`` goes on with its runs."""
 

@@ -81,8 +81,11 @@ class AtsScore:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Required things that the resume does not show."""
-        return tuple(m.name for m in self.matches if m.need == "required" and m.degree < 0.5)
+        """Required things that the resume does not show; soft skills, which anybody may claim,
+        are left out.
+        """
+        required = [m for m in self.matches if m.need == "required" and m.weight >= 0.5]
+        return tuple(m.name for m in required if m.degree < 0.5)
 
     @property
     def match_share(self) -> float:
@@ -213,7 +216,7 @@ def _years_fit(profile: Profile, posting: Posting) -> float:
     if profile.years < least - 0.1:  # a month or so is not held against anybody
         return profile.years / least
     if most is not None and profile.years > most + 1:
-        return 1 - min(0.7, 0.12 * (profile.years - most))
+        return 1 - min(0.9, 0.13 * (profile.years - most))
     return 1.0
 
 

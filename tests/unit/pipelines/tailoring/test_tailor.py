@@ -89,7 +89,7 @@ def test_rules_tailor_without_a_key_and_say_that_they_did(tmp_path: Path) -> Non
         "speedup",
         "efficiency",
     }
-    assert value["recommended_keywords"][0] == "Software development"
+    assert value["recommended_keywords"][0] == "Terraform"
 
 
 def test_one_unreadable_resume_fails_by_name_and_ends_nothing_else(tmp_path: Path) -> None:
