@@ -21,17 +21,21 @@ from fanwise.pipelines.tailoring import parse_resume, read_posting, score
 from fanwise.pipelines.tailoring.jsonresume import read_json_resume
 
 
-async def texts_of(directory: Path) -> dict[str, dict[str, fw.documents.Document]]:
+async def texts_of(paths: list[Path]) -> dict[str, dict[str, fw.documents.Document]]:
     """Documents by format, then by name."""
     found: dict[str, dict[str, fw.documents.Document]] = defaultdict(dict)
-    for path in sorted(directory.iterdir()):
-        if path.is_file():
-            document = await fw.documents.read_document(path)
-            found[document.kind][path.stem] = document
+    for path in paths:
+        document = await fw.documents.read_document(path)
+        found[document.kind][path.stem] = document
     return found
 
 
-async def main(resumes: Path, jobs: Path) -> None:
+def files_of(directory: Path) -> list[Path]:
+    """The files of a directory."""
+    return sorted(path for path in directory.iterdir() if path.is_file())
+
+
+async def main(resumes: list[Path], jobs: list[Path]) -> None:
     """Prints the scores."""
     people, postings = await texts_of(resumes), await texts_of(jobs)
     today = datetime.now(UTC).date()
@@ -68,4 +72,4 @@ if __name__ == "__main__":
     parser.add_argument("resumes", type=Path)
     parser.add_argument("jobs", type=Path)
     given = parser.parse_args()
-    asyncio.run(main(given.resumes, given.jobs))
+    asyncio.run(main(files_of(given.resumes), files_of(given.jobs)))
