@@ -323,6 +323,8 @@ def _say_results(result: NotesResult) -> None:
             say(f"  {'':20} {one.error}")
         for warning in () if one.note is None else one.note.warnings:
             say(f"  {'':20} {warning}")
+    if result.mode == "sequential":
+        say("Templates went one after another: guardrails or FANWISE_PARALLEL=false.")
     if any(one.reused for one in result.results):
         say("Notes of an equal job are there already; --force writes them anew.")
     if any(one.status == "error" for one in result.results):

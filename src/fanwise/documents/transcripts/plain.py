@@ -16,7 +16,7 @@ _STAMP = re.compile(
     r"(?=\s|$)[\s:–—-]*"
 )
 _SPEAKER = re.compile(r"^([A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,3}): +(?=\S)")
-_SENTENCE = re.compile(r"(?<=[.!?…。！？])[\"'”’)]*\s+")
+_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|(?<=[。！？])\s*")
 _LONGEST_CUE = 600  # characters of an untimed cue
 
 

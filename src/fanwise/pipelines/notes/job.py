@@ -178,7 +178,8 @@ def _faults(job: NotesJob) -> dict[str, str]:
     if not found["retry"] and not found["templates"]:
         strange = [name for name in job.retry if name not in job.templates]
         if strange:
-            found["retry"] = f"{strange[0]!r} is not one of the templates of this job"
+            templates = ", ".join(job.templates)
+            found["retry"] = f"{strange[0]!r} is not one of this job's templates ({templates})"
     return found
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import fanwise as fw
@@ -251,6 +252,9 @@ def _note(desk: Desk, template: Template, found: Sequence[_Asked]) -> Note:
             uncovered[depth] = tuple(names)
             warnings.append(f"{depth}: no section cites {ranges(names, order=order)}")
         depths += [_linked(desk, one.draft.depth(name), warnings) for name in one.draft.depths]
+    for less, more in pairwise(depths):
+        if more.words <= less.words:
+            warnings.append(f"{more.depth} is no longer than {less.depth}")
     return Note(
         template=template.id,
         depths=tuple(depths),

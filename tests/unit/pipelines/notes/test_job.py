@@ -76,7 +76,7 @@ def test_every_wrong_field_is_named_once_with_its_reason() -> None:
 def test_a_template_twice_or_a_retry_of_none_is_refused() -> None:
     with pytest.raises(InvalidFields, match="twice"):
         NotesJob(source="a.vtt", templates=("study-notes", "study-notes"))
-    with pytest.raises(InvalidFields, match="not one of the templates"):
+    with pytest.raises(InvalidFields, match="not one of this job's templates"):
         NotesJob(source="a.vtt", retry=("study-notes",))
 
 

@@ -137,10 +137,11 @@ def steps(found: Recording, depth: Depth) -> Body:
         rest = [one for one in chapter.sentences if one not in do]
         left = max(20, WORDS[depth] - sum(one.length for one in do))
         why = best(rest, found.weights, words=left)
-        lines = [f"### Step {number}: {chapter.title}{time_of(chapter.passages[0])}", ""]
-        lines += [f"- {one.text}{time_of(found.passages[one.passage])}" for one in do]
-        lines += ["", " ".join(one.text for one in why)] if why else []
-        parts.append("\n".join(lines).strip())
+        told = [f"- {one.text}{time_of(found.passages[one.passage])}" for one in do]
+        blocks = [f"### Step {number}: {chapter.title}{time_of(chapter.passages[0])}"]
+        blocks += ["\n".join(told)] if told else []
+        blocks += [" ".join(one.text for one in why)] if why else []
+        parts.append("\n\n".join(blocks))
     return Body("\n\n".join(parts), [passage.id for passage in found.passages])
 
 

@@ -10,32 +10,18 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 from fanwise.pipelines.notes.records import Passage
 
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
-_END = re.compile(r"(?<=[.!?…。！？])[\"'”’)]*\s+(?=[\"'“‘(\[]?[A-ZÀ-ÞА-Я0-9\u3000-\uffff])|\n+")
-_ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St|vs|e\.g|i\.e|etc|approx)\.$")
+_END = re.compile(
+    r"(?<=[.!?…。！？])[\"'”’)]*\s+(?=[\"'“‘(\[]?[A-ZÀ-ÞА-Я0-9\u3000-\uffff])|(?<=[。！？])|\n+"
+)
+_SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0eff]")
+_ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St|vs|e\.g|i\.e|etc|approx|bzw|ca|Nr|\d{1,2})\.$")
 _SPEAKER = re.compile(r"^(?:-\s+)?(?:[A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,3}: +)?")
-_STOP_WORDS = """
-    a about above after again all almost along already also although always am among an and any
-    anyway are aren't around as at away back be because been before being below between both but by
-    can can't cannot come could couldn't did didn't do does doesn't doing don't done down each
-    either else enough even ever every few for from further get gets getting give go goes going gone
-    good got had has hasn't have haven't having he he's her here here's hers him his how however i
-    i'd i'll i'm i've if in instead into is isn't it it'd it'll it's its itself just keep kind know
-    last least less let let's like little look lot made make makes many may maybe me mean might mine
-    more most much must my need never next no nor not nothing now of off often oh ok okay on once
-    one only onto or other our ours out over own per perhaps put quite rather really right roger
-    said same say says see seem she should shouldn't since so some something soon still such sure
-    take tell than that that's the their them then there there's these they they'd they'll they're
-    they've thing things think this those though through thing till to together too try two um uh
-    under until up upon us use used using usually very want was wasn't way we we'd we'll we're we've
-    well were weren't what what's when where whether which while who whose why will with within
-    without won't would wouldn't yeah yep yes yet you you'd you'll you're you've your yours copy
-    affirmative stand
-"""
-_STOP = frozenset(_STOP_WORDS.split())
 _WEAK_START = re.compile(
     r"^(?:and|but|so|or|then|well|okay|ok|roger|yes|no|oh|it|they|he|she|this|that|these|those)\b",
     re.IGNORECASE,
@@ -64,24 +50,56 @@ class Sentence:
     length: int
 
 
-def content_words(text: str) -> list[str]:
-    """The words of a text that carry meaning, in lower case."""
-    found = (word.lower().replace("’", "'").removesuffix("'s") for word in _WORD.findall(text))
-    return [word for word in found if len(word) > 2 and word not in _STOP]
+def content_words(text: str, *, stop: frozenset[str]) -> list[str]:
+    """The words of a text that carry meaning, in lower case; of scripts that put no space between
+    words, pairs of letters.
+    """
+    found: list[str] = []
+    for word in _words(text):
+        if _SPACELESS.search(word):
+            found += [word[n : n + 2] for n in range(0, len(word) - 1, 2)]
+        elif len(word) > 2 and word not in stop:
+            found.append(word)
+    return found
+
+
+def stop_words_for(text: str) -> frozenset[str]:
+    """Words that carry no subject, of the language that most of a text's words belong to."""
+    counts = Counter(_words(text))
+    return max(_stop_words(), key=lambda words: sum(counts[word] for word in words))
+
+
+@cache
+def _stop_words() -> tuple[frozenset[str], ...]:
+    place = files("fanwise.pipelines.notes.rules").joinpath("stopwords.txt")
+    lines = place.read_text(encoding="utf-8").splitlines()
+    return tuple(
+        frozenset(line.partition(": ")[2].split()) for line in lines if not line.startswith("#")
+    )
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower().replace("’", "'").removesuffix("'s") for word in _WORD.findall(text)]
+
+
+def length_of(text: str) -> int:
+    """The words of a text; of scripts without spaces, pairs of letters."""
+    return len(text.split()) + len(_SPACELESS.findall(text)) // 2
 
 
 def sentences_of(passages: Sequence[Passage]) -> list[Sentence]:
     """All sentences of some passages, in order."""
+    stop = stop_words_for(" ".join(passage.text for passage in passages))
     found: list[Sentence] = []
     for number, passage in enumerate(passages):
         for text in _split(passage.text):
             found.append(
                 Sentence(
                     text=text,
-                    words=tuple(content_words(text)),
+                    words=tuple(content_words(text, stop=stop)),
                     passage=number,
                     place=len(found),
-                    length=len(text.split()),
+                    length=length_of(text),
                 )
             )
     return found
@@ -91,7 +109,7 @@ def _split(text: str) -> list[str]:
     pieces: list[str] = []
     for piece in _END.split(text):
         plain = _SPEAKER.sub("", " ".join(piece.split()))
-        if pieces and _ABBREVIATION.search(pieces[-1]):
+        if pieces and plain and _ABBREVIATION.search(pieces[-1]):
             pieces[-1] += f" {plain}"
         elif plain:
             pieces.append(plain)
@@ -150,7 +168,7 @@ def best(
 
 
 def _fitting(sentences: Sequence[Sentence], *, room: int, without: Sentence) -> list[Sentence]:
-    return [one for one in sentences if one.length <= room and one is not without]
+    return [one for one in sentences if one.length <= room and one.text != without.text]
 
 
 def _score(sentence: Sentence, weights: dict[str, float]) -> float:
