@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fanwise.engine.together.background import BackgroundStatistics
     from fanwise.models.prices import Prices
     from fanwise.progress.live import Snapshot
+    from fanwise.progress.monitor import Alerts
     from fanwise.progress.report import Report
     from fanwise.progress.tracked import Span, TrackReport
     from fanwise.records import BudgetUse, Delta, Message, Schema, StatedLimit, Timeouts, Usage
@@ -48,6 +49,7 @@ _PLACES = {
     "LoaderStatistics": "engine.loader",
     "GraphReport": "engine.graph.report",
     "GraphResult": "engine.graph.result",
+    "Alerts": "progress.monitor",
     "Hedge": "retry.hedge",
     "Map": "engine.mapping",
     "Message": "records",
@@ -67,6 +69,7 @@ _PLACES = {
 }
 
 __all__ = [
+    "Alerts",
     "BackgroundStatistics",
     "BatchReport",
     "BudgetUse",

@@ -27,6 +27,7 @@ from fanwise.models.http.transport import Transport, open_transport
 from fanwise.models.prices import Prices
 from fanwise.models.registry import Registry
 from fanwise.progress.live import Progress
+from fanwise.progress.monitor import Monitor
 from fanwise.progress.words import LimitFacts
 
 _SPARE = 10  # workers that go on while all the others hold items back
@@ -53,6 +54,7 @@ def assemble(
         _resolver(options, simulated, transport, clock), limits=options.limits, clock=clock
     )
     progress = Progress(clock, before=journal.counters, facts=_facts(options))
+    progress.monitor = Monitor(options.alerts)
     recognition = Recognition(
         finished=_finished_ids(home, journal),
         accept_changes=options.accept_changes,

@@ -41,6 +41,7 @@ from fanwise.journal.home import Home, open_home
 from fanwise.journal.memory_home import MemoryHome
 from fanwise.limits.budget import Budget
 from fanwise.limits.settings import Limits
+from fanwise.progress.monitor import Alerts
 from fanwise.records import NOTHING, Json, Request, Response, RunSpec, RunStatus, Timeouts
 from fanwise.retry.policy import Retry
 
@@ -77,6 +78,8 @@ class OpenRun:
             stated is learned.
         retry: How failures are met.
         timeouts: Deadlines of one attempt.
+        alerts: From which shares of refusals, failures … on an alert is raised; see
+            :class:`fanwise.types.Alerts`.
         hedge: When a call that stalls is sent a second time (:class:`fanwise.types.Hedge`); never
             by default.
         budget: What the run may spend over all of its sessions; nothing is bounded by default.
@@ -115,6 +118,7 @@ class OpenRun:
     options: Mapping[str, Json] = NOTHING
     limits: Limits = field(default_factory=Limits)
     retry: Retry = field(default_factory=Retry)
+    alerts: Alerts = field(default_factory=Alerts)
     hedge: Hedge | None = None
     budget: Budget | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 from fanwise.engine.pools import LEARNED
 from fanwise.journal.memory_home import MemoryHome
 from fanwise.limits.budget import Amount, Budget, Purse
+from fanwise.progress.monitor import CLEARED, RAISED
 from fanwise.progress.report import Report, build_report
-from fanwise.records import BudgetUse
+from fanwise.records import BudgetUse, Event
 
 if TYPE_CHECKING:
     from fanwise.journal.home import Home
     from fanwise.journal.memory import Journal, JournalReader
+
+
+_MOST_ALERTS = 1000
 
 
 async def report_of(home: Home | MemoryHome, journal: Journal) -> Report:
@@ -55,8 +59,16 @@ def report_from(reader: JournalReader) -> Report:
     controls = list(reader.controls())
     learned = [event.data for event in controls if event.kind == LEARNED][-1:]
     report = replace(report, learned=learned[0]) if learned else report
+    report = replace(report, alerts=_alerts(controls))
     set_last = [event.data for event in controls if event.kind == "budget.set"][-1:]
     return replace(report, budgets=budget_use(set_last[0], report)) if set_last else report
+
+
+def _alerts(controls: Sequence[Event]) -> Sequence[Mapping[str, Any]]:
+    """The alerts of a run in their order, at most 1000."""
+    words = {RAISED: "raised", CLEARED: "cleared"}
+    found = [event for event in controls if event.kind in words]
+    return [{"kind": words[e.kind], "at": e.at, **e.data} for e in found[:_MOST_ALERTS]]
 
 
 def budget_use(stored: Mapping[str, Any], report: Report) -> Sequence[BudgetUse]:

@@ -10,6 +10,7 @@ from fanwise.ending import end_all
 from fanwise.engine.facts import facts_of
 from fanwise.engine.gauge import Gauge
 from fanwise.errors import JournalError
+from fanwise.progress.monitor import CLEARED, RAISED
 from fanwise.records import Cause
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Sampler:
         if self._task is not None:
             await end_all((self._task,))
         self.sample(lag_s=0.0)
+        await self._alert(asyncio.get_running_loop().time())
         await self._checkpoint()
 
     def sample(self, *, lag_s: float) -> None:
@@ -100,10 +102,27 @@ class Sampler:
             now = loop.time()
             lag_s = max(0.0, now - due)
             self.sample(lag_s=lag_s)
+            await self._alert(now)
             self._pools.bear(gauge.read(lag_s=lag_s))
             if now >= checkpoint_at:
                 checkpoint_at = now + _CHECKPOINT_S
                 await self._checkpoint()
+
+    async def _alert(self, now: float) -> None:
+        """Lets the monitor look, and makes durable what it raises or clears."""
+        alerts = self._progress.monitor.observe(
+            now,
+            requests=self._pools.requests(),
+            calls=self._progress.calls_ended,
+            in_flight=self._pools.in_flight,
+            limit=self._pools.limit,
+        )
+        for alert in alerts:
+            said = {"figure": alert.figure, "reason": alert.reason, "share": alert.share}
+            try:
+                await self._journal.control(RAISED if alert.raised else CLEARED, said)
+            except JournalError as error:
+                self._notice(error)
 
     async def _checkpoint(self) -> None:
         account = self._progress.account()

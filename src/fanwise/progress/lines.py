@@ -22,7 +22,8 @@ def progress_line(snapshot: Snapshot) -> str:
         parts.append(f"budget {budget(snapshot.budgets)}")
     if snapshot.items_total is not None and snapshot.items_done < snapshot.items_total:
         parts.append(f"{time_left(snapshot.eta_low_s, snapshot.eta_high_s)} left")
-    return f"{', '.join(parts)}. Limited by: {_lower_first(snapshot.what_limits)}"
+    said = f"{', '.join(parts)}. Limited by: {_lower_first(snapshot.what_limits)}"
+    return f"{said}. Alert: {'; '.join(snapshot.alerts)}" if snapshot.alerts else said
 
 
 def done_of(snapshot: Snapshot) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from fanwise.clock import Clock
 from fanwise.progress.account import Account, AccountStatistics
+from fanwise.progress.monitor import Monitor
 from fanwise.progress.window import SlidingSum
 from fanwise.progress.words import LimitFacts, what_limits
 from fanwise.records import BudgetUse, CallRecord, Cause, Counters, ItemRecord, ItemState
@@ -58,6 +59,7 @@ class Snapshot:
         models: Calls by model, busiest first.
         concurrency_learned: Whether the concurrency limit was learned, and may move.
         budgets: How much of each bound of the run's budget is used; empty without a budget.
+        alerts: What goes wrong of late, in words; empty where nothing does.
     """
 
     items_total: int | None
@@ -89,6 +91,7 @@ class Snapshot:
     models: Sequence[ModelSnapshot] = ()
     concurrency_learned: bool = False
     budgets: Sequence[BudgetUse] = ()
+    alerts: Sequence[str] = ()
 
 
 class _ModelTally:
@@ -139,6 +142,8 @@ class Progress:
         self._begun = 0
         self._worked = 0
         self._calls = before.calls
+        self._failed_calls = 0
+        self.monitor = Monitor()
         self._refusals = before.rate_limited
         self._retries = max(0, before.attempts - before.calls)
         self._input_tokens = before.input_tokens
@@ -199,6 +204,7 @@ class Progress:
         tally = self._tally(record.model)
         tally.open -= 1
         self._calls += 1
+        self._failed_calls += record.state == "failed"
         if record.cached:
             tally.cached += 1
             return
@@ -252,6 +258,11 @@ class Progress:
 
     # What it answers.
 
+    @property
+    def calls_ended(self) -> tuple[int, int]:
+        """Calls that ended, and those of them that failed in this session."""
+        return self._calls, self._failed_calls
+
     def account(self) -> AccountStatistics:
         """This session's account of time, for the journal's checkpoints."""
         return self._account.statistics()
@@ -293,6 +304,7 @@ class Progress:
             share=self._share_of(done),
             models=self._model_snapshots(),
             concurrency_learned=self._facts.learned,
+            alerts=self.monitor.raised,
         )
 
     def _share_of(self, done: int) -> float | None:

@@ -60,6 +60,8 @@ class Report:
         sessions: The run's sessions; every one but the first is a resume.
         refusals, retries: Attempts turned away for rate or capacity, and attempts after a call's
             first that were no hedges.
+        alerts: What was raised and cleared, oldest first, at most 1000; each with its figure, its
+            reason, its share, ``raised`` or ``cleared``, and the epoch second.
         hedges: Calls that stalled and were sent a second time; ``None`` where there were none.
         bars: An even sample of at most 2000 calls for the waterfall; ``calls_sent`` is out of how
             many.
@@ -93,6 +95,7 @@ class Report:
     seams: Sequence[float]
     budgets: Sequence[BudgetUse] = ()
     hedges: HedgeReport | None = None
+    alerts: Sequence[Mapping[str, Any]] = ()
     learned: Mapping[str, Any] = NOTHING
 
     @property
@@ -260,6 +263,7 @@ def summary_json(report: Report, output_file: str | None = None) -> dict[str, An
         "refusals": report.refusals,
         "retries": report.retries,
         "hedges": _hedges(report.hedges),
+        "alerts": [dict(alert) for alert in report.alerts],
         "tokens": {
             "input_tokens": counters.input_tokens,
             "output_tokens": counters.output_tokens,

@@ -79,6 +79,7 @@ def live_panel(snapshot: Snapshot, *, name: str) -> RenderableType:
         body.append(Text.assemble(("Budget      ", "dim"), budget(snapshot.budgets)))
     style = CAUSE_STYLES[snapshot.limited_by]
     body.append(Text.assemble(("Limited by  ", "dim"), (plain(snapshot.what_limits), style)))
+    body += [Text.assemble(("Alert       ", "dim"), (one, "red")) for one in snapshot.alerts]
     title = Text(plain(name, most=60), style="bold")
     return Panel(Group(*body), title=title, title_align="left", box=ROUNDED, border_style="dim")
 
@@ -185,6 +186,12 @@ def _sections(report: Report, *, wide: bool) -> Iterator[RenderableType]:
     if report.errors:
         yield _heading("Errors")
         yield from _errors(report.errors)
+    if report.alerts:
+        yield _heading("Alerts")
+        for alert in report.alerts[:_LISTED]:
+            yield Text(f"{alert['kind']}: {alert['reason']}")
+        if len(report.alerts) > _LISTED:
+            yield Text(f"and {len(report.alerts) - _LISTED} more", style="dim")
     if report.hedges is not None:
         yield _heading("Hedges")
         yield Text(_hedged(report.hedges))

@@ -8,10 +8,10 @@ from collections import deque
 import pytest
 
 import fanwise as fw
-from fanwise.engine.guardrails import rules as ruling
 from fanwise.engine.guardrails.rollout import bucket_of, flag_allows, in_rollout
 from fanwise.engine.guardrails.rules import Rules, Share, State, Window, step
 from fanwise.errors import ConfigError
+from fanwise.progress import shares as ruling
 
 
 class Hand:
