@@ -4,6 +4,7 @@
     python benchmarks/calls.py --delay-ms 500 --in-flight 1000 --calls 10000
                                                efficiency and latency with many in flight
     python benchmarks/calls.py --alone         one call in flight: what the journal adds to it
+    python benchmarks/calls.py --parts         what each part of a call costs, on both event loops
 
 Both clients run in processes of their own, in turn, against one server process, and make some calls
 before they are measured; figures are ratios of medians. Fanwise has limits, retry, a durable
@@ -29,11 +30,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from server import serving
 
+CLIENT = "HTTP client and dialect"
+IN_MEMORY = "… in a run, in memory"
 PROMPT = "Summarise the following paragraph in one sentence. " + "lorem ipsum dolor sit amet " * 6
 
 
@@ -44,6 +48,7 @@ def main() -> None:
     parser.add_argument("--delay-ms", type=float, default=0.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--alone", action="store_true", help="one call in flight, 300 calls")
+    parser.add_argument("--parts", action="store_true", help="what each part of a call costs")
     parser.add_argument("--uvloop", action="store_true", help="both clients on uvloop")
     parser.add_argument(
         "--as-shipped",
@@ -58,14 +63,24 @@ def main() -> None:
     if options.client:
         print(json.dumps(client(options)))
         return
+    if options.parts:
+        show_parts(options)
+        return
+    show(measured(("aiohttp pool", "fanwise"), options), options)
+
+
+def measured(
+    names: tuple[str, ...], options: argparse.Namespace
+) -> dict[str, list[dict[str, float]]]:
+    """The clients' figures, round by round, against one server."""
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     with serving(delay_ms=options.delay_ms) as server:
-        results: dict[str, list[dict[str, float]]] = {"aiohttp pool": [], "fanwise": []}
         for _ in range(options.rounds):
             for name, found in results.items():
                 found.append(
                     in_a_process(name, options, server.url.removesuffix("/chat/completions"))
                 )
-    show(results, options)
+    return results
 
 
 def in_a_process(name: str, options: argparse.Namespace, url: str) -> dict[str, float]:
@@ -89,7 +104,7 @@ def client(options: argparse.Namespace) -> dict[str, float]:
     """Runs one client here and measures it, imports left out."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    work = pool if options.client == "aiohttp pool" else fanwise_run
+    work = {"aiohttp pool": pool, CLIENT: fanwise_client}.get(options.client, fanwise_run)
     runner = asyncio.run
     if options.uvloop:
         import uvloop
@@ -137,6 +152,7 @@ def warm_up(options: argparse.Namespace) -> int:
 async def fanwise_run(options: argparse.Namespace) -> dict[str, float]:
     """The same calls through a journalled run."""
     import fanwise as fw
+    from fanwise.journal.memory_home import MemoryHome
 
     took: dict[int, float] = {}
     began: dict[int, float] = {}
@@ -155,10 +171,11 @@ async def fanwise_run(options: argparse.Namespace) -> dict[str, float]:
             took[number] = time.perf_counter() - started
         return "done"
 
+    in_memory = options.client == IN_MEMORY
     with tempfile.TemporaryDirectory() as folder:
         async with fw.open_run(
             "bench",
-            journal=Path(folder, "journal"),
+            journal=MemoryHome() if in_memory else Path(folder, "journal"),
             base_url=options.url,
             limits=fw.Limits(concurrency=options.in_flight),
             chance=random.Random(1),
@@ -182,6 +199,42 @@ async def fanwise_run(options: argparse.Namespace) -> dict[str, float]:
     result["permit_p99_ms"] = from_permit[int(len(from_permit) * 0.99)] * 1e3
     result["commit_ms"] = commit_ms()
     return result
+
+
+async def fanwise_client(options: argparse.Namespace) -> dict[str, float]:
+    """So many workers on the HTTP client and the dialect alone."""
+    from fanwise.models.http.routing import RoutingTransport
+    from fanwise.models.registry import Registry
+    from fanwise.records import Message, Request, Response, Timeouts
+
+    latencies: list[float] = []
+    registry = Registry(RoutingTransport, env=os.environ)
+    endpoint = registry.resolve("openai/bench-1", base_url=options.url)
+    messages = (Message(role="user", content=PROMPT),)
+    timeouts = Timeouts()
+
+    async def worker(numbers: Iterator[int]) -> None:
+        for number in numbers:
+            began = time.perf_counter()
+            request = Request(
+                model="openai/bench-1", messages=messages, parameters={"user": str(number)}
+            )
+            answer = await endpoint.send(request, timeouts=timeouts)
+            assert isinstance(answer, Response)
+            assert answer.text
+            latencies.append(time.perf_counter() - began)
+
+    async def work(numbers: Iterator[int]) -> None:
+        await asyncio.gather(*(worker(numbers) for _ in range(options.in_flight)))
+
+    try:
+        await work(iter(range(-warm_up(options), 0)))
+        latencies.clear()
+        before = measure()
+        await work(iter(range(options.calls)))
+        return figures(before, latencies)
+    finally:
+        await registry.aclose()
 
 
 def measure() -> tuple[float, float]:
@@ -219,6 +272,25 @@ def commit_ms() -> float:
             times.append(time.perf_counter() - began)
         link.close()
     return statistics.median(times) * 1e3
+
+
+def show_parts(options: argparse.Namespace) -> None:
+    """Processor time a call, part by part, of each event loop in turn."""
+    names = ("aiohttp pool", CLIENT, IN_MEMORY, "fanwise")
+    columns: list[dict[str, float]] = []
+    for uvloop in (False, True):
+        options.uvloop = uvloop
+        rows = measured(names, options)
+        columns.append(
+            {name: statistics.median(row["cpu_ms"] for row in rows[name]) for name in names}
+        )
+    pool_ms = columns[0]["aiohttp pool"]
+    print(f"CPU ms/call, median of {options.rounds} rounds, {options.in_flight} in flight")
+    print(f"{'':26}{'asyncio':>9}{'uvloop':>9}   against the pool on asyncio")
+    for name in names:
+        found = [column[name] for column in columns]
+        shares = "  ".join(f"{value / pool_ms:.2f}×" for value in found)
+        print(f"{name:26}{found[0]:9.3f}{found[1]:9.3f}   {shares}")
 
 
 def show(results: dict[str, list[dict[str, float]]], options: argparse.Namespace) -> None:

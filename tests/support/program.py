@@ -127,6 +127,15 @@ class RunFile:
         )
         return {item_id for (item_id,) in rows}
 
+    def unsettled_calls(self) -> set[str]:
+        """Ids of items with a call that was begun and whose outcome is missing or unknown."""
+        rows = self.select(
+            "SELECT items.item_id FROM calls JOIN items ON items.id = calls.item"
+            " LEFT JOIN outcomes ON outcomes.id = calls.id"
+            " WHERE outcomes.id IS NULL OR outcomes.state IN ('sending', 'ambiguous')"
+        )
+        return {item_id for (item_id,) in rows}
+
     def is_sound(self) -> bool:
         """Whether SQLite finds no damage in it."""
         return self.select("PRAGMA integrity_check") == [("ok",)]

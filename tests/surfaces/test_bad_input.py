@@ -354,7 +354,12 @@ def test_a_full_disk_ends_the_run_with_its_own_code_and_loses_nothing(tmp_path, 
     assert len(lines) == 600, (tmp_path / "err2").read_text()
     assert all(line["output"] == text_of("one", line["item"]["text"]) for line in lines.values())
     assert set(sent) == {row["text"] for row in rows}
-    assert sum(sent.values()) <= 600 + 20  # those in flight when the disk was full
+    # Only what had no durable outcome was sent once more. That is not bounded by -j: an answer
+    # that waits for its commit has given its place to the next call, and a slow disk has many wait.
+    unsettled = {row["text"] for row in rows if str(row["id"]) in kept.unsettled_calls()}
+    again = {prompt: count for prompt, count in sent.items() if count > 1}
+    assert again.keys() <= unsettled, again.keys() - unsettled
+    assert set(again.values()) <= {2}
 
 
 PROGRAM = f"{sys.executable} -m fanwise"
