@@ -67,8 +67,10 @@ def _summary(
         # As the resume itself has it: a kindred skill is not named in its place.
         skills = skills_in(keyword)
         known = said | skills_in(", ".join(fresh)) | lexicon().wide
-        if len(skills) == 1 and skills <= shown - known:
-            fresh.append(keyword)
+        if len(skills) == 1 and skills <= shown - known and len(fresh) < most:
+            name = _as_written(keyword, skills, resume)
+            if name:
+                fresh.append(name)
     names = fresh[:most]
     if not names:
         return []
@@ -83,6 +85,21 @@ def _summary(
     return [_change(path or "/summary/0/lines/0", after, f"says what fits: {words}", 0.9)]
 
 
+def _as_written(keyword: str, skills: set[str], resume: Mapping[str, str]) -> str:
+    """A keyword's name as the resume has it; empty where it has it only as another part of speech
+    (``mentored`` for mentoring).
+    """
+    whole = " ".join(resume.values())
+    if re.search(rf"(?<!\w){re.escape(keyword)}(?!\w)", whole, re.IGNORECASE):
+        return keyword
+    for path, line in resume.items():
+        for one in mentions(line):
+            written = line[one.start : one.end]
+            if one.skill in skills and (path.startswith("/skills") or not written[1:].islower()):
+                return written
+    return ""
+
+
 def _skills(resume: Mapping[str, str], wanted: set[str]) -> list[dict[str, Any]]:
     """Skills that the job asks for to the front of their line."""
     found: list[dict[str, Any]] = []
@@ -93,7 +110,8 @@ def _skills(resume: Mapping[str, str], wanted: set[str]) -> list[dict[str, Any]]
         ordered = sorted(items, key=lambda item: not _asked(item, wanted))
         if ordered != items:
             first = ", ".join(item for item in ordered if _asked(item, wanted))
-            found.append(_change(path, label + ", ".join(ordered), f"puts first: {first}", 1.0))
+            joint = next((f" {mark} " for mark in "\u2022|" if mark in line), ", ")
+            found.append(_change(path, label + joint.join(ordered), f"puts first: {first}", 1.0))
     return found
 
 

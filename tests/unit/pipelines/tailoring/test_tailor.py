@@ -126,9 +126,9 @@ def test_name_and_contacts_are_never_sent(tmp_path: Path) -> None:
 
 
 def test_the_next_model_is_asked_where_one_is_down(tmp_path: Path) -> None:
-    down = ScriptedModel(lambda *_: fw.errors.Overloaded("down"))
+    down = ScriptedModel(lambda *_: fw.errors.ServerError("down"))
     up = ScriptedModel(by_rules)
-    once = {"retry": fw.Retry(max_attempts=1), "total_s": 0.3}
+    once = {"retry": fw.Retry(max_attempts=1)}
     result = tailoring(tmp_path, models={"test/down": down, "test/up": up}, options=once)
     (found,) = result.resumes
     assert found.model == "test/up"
@@ -256,8 +256,8 @@ def test_an_embedding_is_kept_beside_the_base_and_its_failure_is_a_warning(tmp_p
     result = tailoring(tmp_path, models=None, embedding_model="sim/instant")
     assert not any("embedding" in warning for warning in result.resumes[0].warnings)
     assert rows(tmp_path, tables.embeddings) == 1
-    model = ScriptedModel(lambda *_: fw.errors.Overloaded("down"))
-    options = {"models": {"test/e": model}, "retry": fw.Retry(max_attempts=1), "total_s": 0.3}
+    model = ScriptedModel(lambda *_: fw.errors.ServerError("down"))
+    options = {"models": {"test/e": model}, "retry": fw.Retry(max_attempts=1)}
     failed = tailoring(tmp_path, embedding_model="test/e", options=options)
     assert failed.status == "success"
     assert any("no embedding" in warning for warning in failed.resumes[0].warnings)
