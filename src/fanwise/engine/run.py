@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fanwise.limits.settings import Limits
     from fanwise.limits.waiting import Priority
     from fanwise.progress.live import Snapshot
+    from fanwise.progress.monitor import Figures
     from fanwise.progress.report import Report
 
 T = TypeVar("T")
@@ -249,6 +250,10 @@ class Run:
             waiting=sum(pools.waiting_by_cause().values()) + attempts.waiting,
             budgets=self._core.parts.spending.use(),
         )
+
+    def figures(self) -> Figures:
+        """What goes wrong of late: the shares that alerts are raised from, and those raised."""
+        return self._core.progress.monitor.figures()
 
     async def report(self) -> Report:
         """The performance report as of the last durable commit.
