@@ -57,10 +57,15 @@ def pdf_of(documents: Sequence[Document], *, title: str, places: Sequence[Path] 
     for document in documents:
         file.add_page()
         about = "".join(f"<p>{reader().renderInline(line)}</p>" for line in document.about)
-        page = f"<h1>{_text(document.title)}</h1>{about}{body_of(document)}"
+        body = body_of(document).replace("<p>", '<p line-height="1.25">')
+        page = f"<h1>{_text(document.title)}</h1>{about}{body}"
         file.set_font(family, size=10.5)
         file.write_html(
-            shown(page), font_family=family, tag_styles=_styles(family), ul_bullet_char="-"
+            shown(page),
+            font_family=family,
+            tag_styles=_styles(family),
+            ul_bullet_char="-",
+            li_prefix_color="#1c1b1a",
         )
     return bytes(file.output())
 
@@ -118,7 +123,7 @@ def _styles(family: str) -> dict[str, Any]:
             font_size_pt=size,
             color="#1c1b1a",
             t_margin=above,
-            b_margin=1.5,
+            b_margin=0.5,
         )
 
     return {

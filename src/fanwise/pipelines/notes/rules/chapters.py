@@ -50,11 +50,13 @@ class Chapter:
 
 
 def chapters_of(passages: Sequence[Passage], sentences: Sequence[Sentence]) -> list[Chapter]:
-    """The chapters of a recording: about the square root of its passages, at most 12."""
+    """The chapters of a recording: about the square root of its passages, hardly more than 12, none
+    longer than about twice their mean.
+    """
     bags = [Counter[str]() for _ in passages]
     for sentence in sentences:
         bags[sentence.passage].update(sentence.words)
-    wanted = min(_MOST, max(1, round(1.5 * math.sqrt(len(passages)))), len(passages))
+    wanted = min(_MOST, max(1, round(1.2 * math.sqrt(len(passages)))), len(passages))
     starts = _starts(bags, wanted)
     found: list[tuple[int, int]] = list(zip(starts, [*starts[1:], len(passages)], strict=True))
     within = [sum((bags[n] for n in range(a, b)), Counter[str]()) for a, b in found]
@@ -86,7 +88,16 @@ def _starts(bags: Sequence[Counter[str]], wanted: int) -> list[int]:
         far = all(abs(gap - start) >= least for start in starts) and len(bags) - gap >= least
         if far:
             starts.append(gap)
-    return sorted(starts)
+    most = max(2, 2 * len(bags) // wanted)
+    while True:
+        ordered = sorted(starts)
+        runs = zip(ordered, [*ordered[1:], len(bags)], strict=True)
+        long = next((run for run in runs if run[1] - run[0] > most), None)
+        if long is None:
+            return ordered
+        # One subject for most of the recording says little: it is cut where it changes most.
+        inner = range(long[0] + least, long[1] - least + 1)
+        starts.append(min(inner, key=lambda gap: (_alike(bags, gap), gap)))
 
 
 def _alike(bags: Sequence[Counter[str]], gap: int) -> float:
