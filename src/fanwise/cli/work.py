@@ -293,10 +293,11 @@ class Session:
         return ExitCode.SOME_FAILED if report.counters.failed else ExitCode.OK
 
     def _say_budget(self, reached: BudgetExhausted) -> None:
-        flag = f"--budget-{reached.kind}"
-        limit = getattr(self.options, f"budget_{reached.kind}")
         say(f"{reached.message[:1].upper()}{reached.message[1:]}; the answers so far are kept.")
-        say(f"To go on with a larger one: fanwise resume {self.run_id} {flag} {2 * limit:g}")
+        bounds = () if self.run is None else self.run.snapshot().budgets
+        limits = [bound.limit for bound in bounds if bound.kind == reached.kind]
+        larger = f" --budget-{reached.kind} {2 * limits[0]:g}" if limits else ""
+        say(f"To go on with a larger one: fanwise resume {self.run_id}{larger}")
 
 
 def budget_of(options: RunOptions) -> Budget | None:

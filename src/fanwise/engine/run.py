@@ -228,7 +228,7 @@ class Run:
 
     async def set_budget(self, budget: Budget) -> None:
         """Puts another budget into force at once; StateError where the old one is used up."""
-        self._core.parts.spending.change(budget)
+        self._core.parts.spending.change(budget, counted=self._core.journal.counters)
         await self._core.journal.control("budget.set", stored(budget))
 
     def pause(self) -> None:

@@ -62,12 +62,7 @@ class Spending:
         priced: bool = False,
     ) -> None:
         self._priced = priced
-        spent = Amount(
-            usd=before.cost_usd,
-            tokens=before.input_tokens + before.output_tokens,
-            calls=before.calls,
-        )
-        self._purse = Purse(budget=budget, spent=spent)
+        self._purse = Purse(budget=budget, spent=_spent(before))
         self._bounds_calls = budget.bounds_calls
         self._worked_s = worked_s
         self._prices = prices
@@ -120,15 +115,20 @@ class Spending:
             self._timer.cancel()
             self._timer = None
 
-    def change(self, budget: Budget) -> None:
+    def change(self, budget: Budget, *, counted: Counters) -> None:
         """Puts another budget into force at once; what was spent stays spent.
+
+        Args:
+            budget: The budget.
+            counted: What the run has spent by now: where calls had no bound, nobody kept account.
 
         Raises:
             StateError: The old one was used up, and the run is ending.
         """
         if self.exhausted is not None:
             raise StateError("the budget was used up, and the run is ending", hint=_HINT)
-        self._purse = Purse(budget=budget, spent=self._purse.spent, reserved=self._purse.reserved)
+        spent = self._purse.spent if self._bounds_calls else _spent(counted)
+        self._purse = Purse(budget=budget, spent=spent, reserved=self._purse.reserved)
         self._bounds_calls = budget.bounds_calls
         self._set_timer()
         self._advance()
@@ -285,6 +285,14 @@ class Spending:
         self._timer = asyncio.get_running_loop().call_later(
             max(0.0, left_s), lambda: self._exhaust("wall_s", NOTHING_SPENT)
         )
+
+
+def _spent(counters: Counters) -> Amount:
+    return Amount(
+        usd=counters.cost_usd,
+        tokens=counters.input_tokens + counters.output_tokens,
+        calls=counters.calls,
+    )
 
 
 def check_price(prices: Prices, model: str) -> None:

@@ -232,8 +232,8 @@ def curve(report: Report) -> Curve | None:
     if not ticks:
         return None
     limit = _mean_limit(report)
-    top = max(tick.in_flight for tick in ticks)
-    top = max(1.0, top * 1.05, limit * 1.05 if limit is not None and limit < top * 3 else 0.0)
+    most = max(tick.in_flight for tick in ticks)
+    top = max(1.0, most * 1.05, limit * 1.05 if limit is not None and limit < most * 3 else 0.0)
     step = max(1.0, round_step(top / 4.0))
     points = _points(ticks, top=top)
     line, area = _paths(points)
@@ -244,7 +244,7 @@ def curve(report: Report) -> Curve | None:
         height=_px(_CURVE_HEIGHT),
         marks=_height_marks(top, step=step),
         limit=_px(_CURVE_HEIGHT * (1.0 - limit / top)) if limit is not None and shown else None,
-        limit_label=f"limit {number(round(limit))}" if limit is not None else "",
+        limit_label="" if limit is None else _limit_said(limit, most),
         refusals=[
             Mark(place=100.0 * (n + 0.5) / len(ticks), label=f"{tick.refused} refused")
             for n, tick in enumerate(ticks)
@@ -307,8 +307,14 @@ def _points(ticks: Sequence[Tick], *, top: float) -> Sequence[tuple[float, float
     return points
 
 
+def _limit_said(limit: float, most: float) -> str:
+    """The limit's name; one that was exceeded has moved, and the line is its mean."""
+    moved = most > limit + 0.5
+    return f"limit {number(round(limit))}{' on average' if moved else ''}"
+
+
 def _mean_limit(report: Report) -> float | None:
-    """The concurrency limit in force, where it was the same all through."""
+    """The concurrency limit in force, averaged over the run."""
     limit_s = math.fsum(s.limit_s for s in report.sessions)
     observed_s = math.fsum(math.fsum(s.limited_by.values()) for s in report.sessions)
     return limit_s / observed_s if limit_s > 0.0 and observed_s > 0.0 else None

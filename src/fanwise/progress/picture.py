@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
@@ -66,6 +67,7 @@ def report_picture(
     report: Report,
     *,
     command: str = "",
+    said: Sequence[str] = (),
     snapshot: Snapshot | None = None,
     title: str = "fanwise",
     width: int = 92,
@@ -75,6 +77,7 @@ def report_picture(
     Args:
         report: The report.
         command: The command line to show above it.
+        said: What the command said before its report, line by line.
         snapshot: A live panel to show between the two.
         title: Title of the window.
         width: Columns.
@@ -93,5 +96,9 @@ def report_picture(
         console.print(Text.assemble(("$ ", "green"), plain(command)))
     if snapshot is not None:
         console.print(live_panel(snapshot, name=report.run.spec.name))
+    for line in said:
+        console.print(Text(plain(line)))
+    if said:
+        console.print()
     console.print(report_view(report, width=width))
     return console.export_svg(title=title, theme=_THEME, code_format=_FRAME, unique_id="fanwise")

@@ -16,6 +16,7 @@ from fanwise.errors import (
     ConfigError,
     LoadError,
     MissingKey,
+    OperationCancelled,
     StateError,
     UsageError,
 )
@@ -156,6 +157,30 @@ def test_a_missing_key_and_an_exception_as_value_fail_their_own_key_alone() -> N
             with pytest.raises(ValueError, match="two is broken"):
                 await loader.load_many([1, 2, 3])
             assert loader.statistics().held == 1
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "said"),
+    [
+        (asyncio.CancelledError(), OperationCancelled, "cancelled"),
+        (StopIteration(), LoadError, "gave StopIteration for a key"),
+    ],
+)
+def test_what_nobody_who_waits_could_raise_fails_its_key_as_something_else(
+    given: BaseException, kind: type[BaseException], said: str
+) -> None:
+    async def fetch(keys: Sequence[int]) -> dict[int, Any]:
+        return {1: "one", 2: given}
+
+    async def main() -> None:
+        async with fw.Loader(fetch) as loader:
+            one, two = await asyncio.gather(loader.load(1), loader.load(2), return_exceptions=True)
+            assert one == "one"
+            assert isinstance(two, kind)
+            assert said in str(two)
+            assert two.__cause__ is given
 
     run_virtual(main())
 

@@ -255,3 +255,14 @@ def test_a_refused_call_that_waits_to_be_sent_again_is_left_for_a_resume() -> No
         assert sum(outcome.ok for outcome in outcomes) == 5
 
     run_virtual(main())
+
+
+def test_a_first_budget_counts_what_was_spent_before_it() -> None:
+    async def main() -> None:
+        async with open_scripted(Scripted()) as run:
+            await run.map(ask, range(3)).collect()
+            await run.set_budget(fw.Budget(calls=5))
+            (use,) = run.snapshot().budgets
+            assert (use.spent, use.limit) == (3, 5)
+
+    run_virtual(main())

@@ -190,6 +190,8 @@ def test_the_limit_is_drawn_where_it_was_in_force():
     curve = charts.curve(report)
     assert curve.limit is not None
     assert curve.limit_label == "limit 20"
+    crowded = [replace(tick, in_flight=30.0) for tick in report.timeline]
+    assert charts.curve(replace(report, timeline=crowded)).limit_label == "limit 20 on average"
     unlimited = SessionRecord(number=1, started_at=0.0, ended_at=5.0, closed=True)
     assert charts.curve(replace(report, sessions=[unlimited])).limit is None
 
