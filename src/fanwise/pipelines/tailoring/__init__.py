@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fanwise.pipelines.tailoring.ats import AtsScore, score
     from fanwise.pipelines.tailoring.changes import applied
     from fanwise.pipelines.tailoring.drafts import Draft, Drafts
-    from fanwise.pipelines.tailoring.execute import in_one_line, plan, tailor
+    from fanwise.pipelines.tailoring.execute import in_one_line, plan, tailor, warm
     from fanwise.pipelines.tailoring.job import ResumeInput, TailorJob
     from fanwise.pipelines.tailoring.output import as_docx, as_markdown, as_text
     from fanwise.pipelines.tailoring.parse import parse_resume
@@ -53,6 +53,7 @@ _HOMES = {
     "read_posting": "posting",
     "score": "ats",
     "tailor": "execute",
+    "warm": "execute",
 }
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "read_posting",
     "score",
     "tailor",
+    "warm",
 ]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import fanwise as fw
 from fanwise.pipelines import Event, OnEvent
 from fanwise.pipelines.tailoring import tables
+from fanwise.pipelines.tailoring.analysis import JobAnalysis
 from fanwise.pipelines.tailoring.drafts import NAME
 from fanwise.pipelines.tailoring.job import ResumeInput, TailorJob, resume_input
 from fanwise.pipelines.tailoring.result import Failure, Tailored, TailorResult
@@ -132,6 +133,44 @@ async def execute(
             store = await stack.enter_async_context(fw.Store(kept, NAME, tables.metadata))
         course = _Course(job, store=store, now=now, on_event=on_event)
         return await course.carry_out(lambda: opened(NAME, **settings))
+
+
+async def warm(job: TailorJob, *, home: Any = None, **options: Any) -> JobAnalysis:
+    """Analyses a job that is about to be posted, so that its first resumes need not wait.
+
+    Args:
+        job: The job; its resumes are not read.
+        home: Where the analysis is kept; by default ``options["journal"]`` or ``./.fanwise``.
+        **options: Further options of ``fw.open_run``.
+
+    Returns:
+        The analysis: a kept one, where it is younger than ``analysis_max_age_s``.
+
+    Raises:
+        ConfigError: A wrong model, key or option; nothing was spent.
+        JournalUnavailable: It cannot be kept.
+    """
+    where: Any = home if home is not None else options.pop("journal", None)
+    if where is None or isinstance(where, str):
+        where = fw.open_home(where)
+    async with (
+        fw.open_run(f"{NAME}-analysis", journal=where, **options) as run,
+        fw.Store(where, NAME, tables.metadata) as store,
+    ):
+        for model in job.models:
+            run.check_model(model)
+        work = Work(job, store=store, now=time.time, tell=_nobody)
+        found: list[JobAnalysis] = []
+
+        async def analyse(ctx: fw.Context, _: str) -> str:
+            analysis, _warnings = await work.analysis(ctx)
+            found.append(analysis)
+            return analysis.title
+
+        await run.map(analyse, [job.job_description]).collect()
+    if not found:
+        raise fw.errors.StateError("the run was stopped before the analysis was there")
+    return found[0]
 
 
 async def plan(job: TailorJob, **options: Any) -> fw.types.Plan:

@@ -21,6 +21,7 @@ from fanwise.pipelines.tailoring import (
     plan,
     tables,
     tailor,
+    warm,
 )
 from fanwise.pipelines.tailoring.prompt import data_of
 from fanwise.pipelines.tailoring.rules import analysis_rules, tailor_rules
@@ -113,6 +114,16 @@ def test_the_job_is_analysed_once_for_all_resumes_and_not_again_that_day(tmp_pat
     assert len(model.requests) == 4
     tailoring(tmp_path, DANA, models=models, analysis_max_age_s=0)
     assert len(model.requests) == 6
+
+
+def test_a_job_that_was_warmed_is_not_analysed_again(tmp_path: Path) -> None:
+    model = ScriptedModel(by_rules)
+    models = {"test/a": model}
+    job = TailorJob(resumes=(DANA,), job_description=POSTING, models=("test/a",))
+    found = asyncio.run(warm(job, home=str(tmp_path), models=models))
+    assert "Python" in found.required
+    asyncio.run(warm(job, home=str(tmp_path), models=models))
+    assert len(model.requests) == 1
 
 
 def test_name_and_contacts_are_never_sent(tmp_path: Path) -> None:
