@@ -25,6 +25,8 @@ _PLAIN: Final = 2.0  # so many times as much in flight: then one round says it
 _GRACE_S: Final = 0.5
 _TAKEN_AGAIN: Final = 20  # requests taken with as many in flight: then it is not their number
 _SMALL: Final = 24.0  # above it, how many are in flight cannot be told so exactly
+_FEW: Final = 8.0  # up to here it can, whoever else is there
+_OTHERS: Final = 0.1  # a margin that says that others take what was there before
 _LATENCIES: Final = 1.5
 _NEARLY: Final = 0.9
 
@@ -202,7 +204,8 @@ class Learner:
         """
         seen = self.pace.seen(permit)
         window = self.window
-        again = self._full >= _TAKEN_AGAIN and window.limit <= _SMALL and seen.enough
+        alone = window.margin < _OTHERS or window.limit <= _FEW
+        again = self._full >= _TAKEN_AGAIN and alone and window.limit <= _SMALL and seen.enough
         if again or self._paced(permit):
             return self._refused_rate(permit, seen, now=now, opens_at=opens_at)
         self.pace.turn(permit, seen, now=now, opens_at=opens_at)

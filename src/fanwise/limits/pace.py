@@ -21,6 +21,9 @@ _LOOK_S: Final = 0.1
 _REQUESTS_A_LOOK: Final = 8.0
 _RATE_BOUND: Final = 0.8  # share of what a rate would have let through from which it is what binds
 _BURST_S: Final = 0.05
+_OVERDRAWN: Final = 4.0  # requests
+_FORGETS: Final = 0.75
+_REMEMBERED: Final = 0.5
 _RECENT_S: Final = 15.0
 _RECENT_REQUESTS: Final = 30.0
 
@@ -37,6 +40,7 @@ class Pace:
         "_closed_s",
         "_first",
         "_looked",
+        "_overdrawn",
         "_recent",
         "_refused_since",
         "_spans",
@@ -56,6 +60,7 @@ class Pace:
         self._anchor: tuple[int, float, float] | None = None
         self._first = (0.0, 0.0)  # what was taken before the first refusal, and in what time
         self._refused_since = 0
+        self._overdrawn = 0.0  # above a half where it was of late
         self._closed_s = 0.0
         self._spans: deque[Evidence] = deque(maxlen=16)  # from refusal to refusal
         self._stretches: deque[Stretch] = deque(maxlen=16)  # the same in both units
@@ -216,7 +221,14 @@ class Pace:
     def _go_on(self, permit: Permit, seen: Evidence, *, now: float, opens_at: float) -> Meter:
         meter = self.meter
         assert meter is not None
-        meter.arrival = max(meter.arrival, max(now, opens_at) + _BURST_S)
+        enough_at = max(now, opens_at)
+        if seen.anchored:
+            # What the bucket lacked of one request has flowed in once a whole one has, unless it
+            # was overdrawn: then those that follow are refused too.
+            self._overdrawn = 1.0 if seen.admitted < 1 else self._overdrawn * _FORGETS
+            lacking = _OVERDRAWN if self._overdrawn > _REMEMBERED else min(1.0, seen.weight)
+            enough_at = max(enough_at, permit.granted_at + lacking / self.rate.per_s)
+        meter.arrival = max(meter.arrival, enough_at + _BURST_S)
         self.turn(permit, seen, now=now, opens_at=opens_at)
         self._recent.clear()
         return meter

@@ -59,7 +59,9 @@ class Scale:
         weight = self.expected(cost)
         self.total += weight
         self._weighed = min(_MEMORY, self._weighed + 1.0)
-        self.mean_asked += (amount_of(cost, "tokens") - self.mean_asked) / self._weighed
+        asked = amount_of(cost, "tokens")
+        self.mean_asked += (asked - self.mean_asked) / self._weighed
+        self._squares += (asked * asked - self._squares) / self._weighed
 
     def came(self, permit: Permit, usage: Usage, *, taken: bool) -> None:
         """A request is answered, or was refused."""
@@ -74,7 +76,6 @@ class Scale:
         self.total += used - weight
         self._answered = min(_MEMORY, self._answered + 1.0)
         self.mean_used += (used - self.mean_used) / self._answered
-        self._squares += (used * used - self._squares) / self._answered
         if cost.output_tokens:
             share = used_of(cost, usage, "output_tokens") / cost.output_tokens
             self.share += (share - self.share) / self._answered
@@ -98,13 +99,13 @@ class Scale:
         changed = choice.unit != self.choice.unit
         self.choice = choice
         if changed:
-            self.reference = self._typical if choice.unit == "tokens" else 0.0
+            self.reference = self.typical if choice.unit == "tokens" else 0.0
         return changed
 
     @property
-    def _typical(self) -> float:
+    def typical(self) -> float:
         """The weight of the request that a typical token belongs to: large ones make it large."""
-        return self._squares / self.mean_used if self.mean_used else self.mean_asked
+        return self.used * self._squares / self.mean_asked if self.mean_asked else 0.0
 
     def weight(self, permit: Permit) -> float:
         """What a request weighs among those that are counted."""

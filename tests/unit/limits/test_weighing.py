@@ -1,13 +1,15 @@
 """A learned quota of tokens: what requests weigh, and when one of them may leave."""
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from fanwise.clock import LoopClock
-from fanwise.limits import pace, weighing
+from fanwise.limits import pace
 from fanwise.limits.limiter import Limiter
+from fanwise.limits.permit import Permit
 from fanwise.limits.quota import Quota
 from fanwise.limits.settings import Limits
 from fanwise.limits.weighing import Prepaid, Scale
@@ -71,6 +73,37 @@ def test_what_was_refused_took_nothing():
     assert refused.arrival == pytest.approx(spared.arrival, abs=0.06)
 
 
+def refused_again(*, weight):
+    """How long requests are held back after a second refusal, at some ten a second."""
+    learned = pace.Pace()
+    learned.began(0.0)
+    permits = [
+        Permit(None, Cost(), (), 0, n, 1, at, 0.0, "nothing") for n, at in ((20, 2), (50, 5))
+    ]
+    for permit in permits:
+        seen = replace(learned.seen(permit), weight=weight)
+        now = permit.granted_at + 0.01
+        meter = learned.refused(permit, seen, now=now, opens_at=now)
+    return meter.quota.opens_at(meter.arrival) - permits[1].granted_at, learned.rate.per_s
+
+
+def test_after_a_refusal_a_whole_request_flows_in_before_the_next_is_sent():
+    held_s, per_s = refused_again(weight=1.0)
+    assert held_s == pytest.approx(1.0 / per_s)
+    assert held_s > 0.05
+
+
+def test_where_even_the_next_one_was_refused_four_flow_in_before_another_is_sent():
+    learned = pace.Pace()
+    learned.began(0.0)
+    held = []
+    for number, at in ((20, 2.0), (60, 6.0), (61, 6.2), (100, 10.0), (140, 14.0), (180, 18.0)):
+        permit = Permit(None, Cost(), (), 0, number, 1, at, 0.0, "nothing")
+        meter = learned.refused(permit, learned.seen(permit), now=at, opens_at=at)
+        held.append(round((meter.quota.opens_at(meter.arrival) - at) * learned.rate.per_s))
+    assert held == [0, 1, 4, 4, 4, 1]
+
+
 async def token_bucket(limit, *, per_s, seconds, size, workers=60):
     """Requests of 100 tokens and a few of 4000 against a bucket of tokens; served and refused."""
     loop = asyncio.get_running_loop()
@@ -124,17 +157,24 @@ class NeverTokens(Scale):
         return False
 
 
-@pytest.mark.parametrize("gone", ["tokens", "prepaid", "give back"])
-def test_without_one_of_its_parts_more_is_refused_or_less_served(monkeypatch, gone):
+def test_counted_in_requests_a_quota_of_tokens_is_refused_far_more_or_serves_less(monkeypatch):
     _, _, share, refused = learned()
-    if gone == "tokens":
-        monkeypatch.setattr(pace, "Scale", NeverTokens)
-    elif gone == "prepaid":
-        monkeypatch.setattr(weighing, "_AHEAD_S", 0.0)
-    else:
-        monkeypatch.setattr(Prepaid, "give_back", lambda self, cost: None)
+    monkeypatch.setattr(pace, "Scale", NeverTokens)
     _, _, share_without, refused_without = learned()
-    assert share_without < 0.97 * share or refused_without > 1.3 * refused
+    assert share_without < 0.9 * share or refused_without > 2 * refused
+
+
+def test_only_a_refusal_gives_a_quota_of_tokens_back():
+    learned, cost = pace.Pace(), Cost(input_tokens=500)
+    learned.scale, learned.meter = Scale(), meter()
+    learned.meter.take(cost, 0.0)
+    permit = Permit(None, cost, (learned.meter,), 0, 1, 1, 0.0, 0.0, "nothing")
+    before = learned.meter.arrival
+    learned.came(permit, Usage(), sent=True, refused=False)
+    learned.came(permit, Usage(), sent=False, refused=False)
+    assert learned.meter.arrival == before
+    learned.came(permit, Usage(), sent=True, refused=True)
+    assert learned.meter.arrival == pytest.approx(before - 0.5)
 
 
 def test_requests_of_all_sizes_against_a_bucket_of_requests_are_counted_as_requests():

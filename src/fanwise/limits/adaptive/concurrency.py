@@ -27,7 +27,8 @@ _PLATEAU_S = 60.0
 _REGAINED = 0.95
 _ISOLATED = 2.0  # limits' worth of answers since the refusal before
 _HOLD_ANSWERS = 200.0
-_HOLD_ROUNDS = 0
+_SHARED = 0.06  # a margin from which others are taken to use the provider too
+_SHARED_HOLD_ROUNDS = 4.0
 _SHORTEST_HOLD_S = 1.0
 _LONGEST_HOLD_S = 30.0
 _FIRST_STEP = 0.02
@@ -35,6 +36,8 @@ _LARGEST_STEP = 0.25
 _SAID = 0.9
 _SAID_AT_ONCE = 128.0
 _SAID_GROWTH = 1.05
+_OPENING = 4.0  # so many times less than the start is sent at once
+_OPENING_S = 0.06
 _UNSEEN = 64.0  # in flight before anything was answered
 _UNSEEN_DOUBLING_S = 1.0
 
@@ -73,8 +76,15 @@ class Window:
 
 
 def begun(window: Window, *, now: float) -> Window:
-    """The window when the first request is sent."""
-    return replace(window, until=now + _UNSEEN_DOUBLING_S)
+    """The window when the first request is sent.
+
+    A limit that nobody stated opens in a moment rather than at once: a provider that takes but a
+    few then refuses but a few.
+    """
+    if window.bounds.start >= window.bounds.most:
+        return replace(window, until=now + _UNSEEN_DOUBLING_S)
+    limit = max(window.bounds.least, min(window.limit, window.bounds.start / _OPENING))
+    return replace(window, limit=limit, until=now + _OPENING_S)
 
 
 def free(window: Window, *, now: float) -> Window:
@@ -104,19 +114,20 @@ def refused(window: Window, *, others: int, answered: int, latency_s: float, now
     peak = window.peak if window.phase == "hold" else seen
     margin = window.margin
     row = window.row + 1
-    if answered >= _ISOLATED * max(seen, window.peak if window.phase == "hold" else 0.0):
-        row = 0
+    apart = answered >= _ISOLATED * max(seen, window.peak if window.phase == "hold" else 0.0)
+    if apart or (window.margin >= _SHARED and row <= _ROW):
+        row = 0 if apart else row
         margin = _margin(window, seen)
         limit = peak = seen * (1.0 - margin)
     else:
         limit = seen * (_SMALL_CUT if row < _ROW else _CUT)
     limit = max(window.bounds.least, min(limit, window.bounds.most))
-    per_s = limit / max(latency_s, 1e-3)
-    hold_s = (
-        2 * latency_s
-        if limit < peak * _REGAINED
-        else max(_HOLD_ANSWERS / per_s, _HOLD_ROUNDS * latency_s)
-    )
+    hold_s = 2 * latency_s
+    if limit >= peak * _REGAINED:
+        # Where others are there too, everybody stays for the same time: else the largest share,
+        # whose answers are the most, would be the first to look for more.
+        answers_s = _HOLD_ANSWERS * latency_s / limit
+        hold_s = _SHARED_HOLD_ROUNDS * latency_s if margin >= _SHARED else answers_s
     hold_s = min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, 2 * latency_s, hold_s))
     return replace(
         window,
@@ -168,7 +179,8 @@ def answered(window: Window) -> Window:
         if limit >= window.peak * _REGAINED:
             return replace(window, limit=limit, phase="probe", step=_first_step(limit))
         return replace(window, limit=limit)
-    step = min(window.step * 2.0 ** (1.0 / limit), max(1.0, limit * _LARGEST_STEP))
+    doubling = 1.0 if window.margin >= _SHARED else 2.0  # equal steps bring equal shares (AIMD)
+    step = min(window.step * doubling ** (1.0 / limit), max(1.0, limit * _LARGEST_STEP))
     return replace(window, limit=min(window.bounds.most, limit + step / limit), step=step)
 
 
@@ -180,6 +192,10 @@ def waited(window: Window, *, now: float, any_answer: bool) -> Window:
         if window.limit < window.peak * _REGAINED:
             return replace(window, phase="regain", until=math.inf)
         return replace(window, phase="probe", step=_first_step(window.limit), until=math.inf)
+    if window.phase == "start" and window.limit < window.bounds.start:
+        limit = min(window.bounds.start, window.limit * 2.0)
+        until = now + (_OPENING_S if limit < window.bounds.start else _UNSEEN_DOUBLING_S)
+        return replace(window, limit=limit, until=until)
     if window.phase == "start" and not any_answer and window.limit < _UNSEEN:
         limit = min(window.bounds.most, _UNSEEN, window.limit * 2.0)
         return replace(window, limit=limit, until=now + _UNSEEN_DOUBLING_S)

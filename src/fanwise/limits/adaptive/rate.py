@@ -16,6 +16,7 @@ _ENOUGH = 20  # admitted requests that make a measurement
 _AGREE = 1.25  # upper by lower bound from which a measurement counts as exact
 _HOLDS_S = 1.0  # a bucket of less is rare
 _CUT = 0.9
+_DEEPEST_CUT = 0.7  # where even the upper bound of what was seen is below the usual cut
 _CLOSE = 1.02
 _NEAR = 1.05
 _FLOOR = 0.75
@@ -23,6 +24,8 @@ _FIRST_SPAN_S = 0.25
 _FIRST_CUT = 0.7  # what came before the first refusal was a burst in part
 _DOUBLING_S = 1.0
 _CUBIC = 0.2
+_EVEN_PER_S = 3.0
+_MOST_EAGER = 3.0
 _SLOWEST_S = 30.0
 _FASTEST_S = 3.0
 _PROBE_EVERY = 200.0
@@ -125,7 +128,11 @@ def refused(rate: Rate, evidence: Evidence) -> Rate:
         return _measured(rate, seen, low=low)
     if seen.admitted >= _ENOUGH / 2:
         return _at(rate, min(cut, math.sqrt(low * max(low, min(high, cut)))), sure=False)
-    return _at(rate, cut, sure=False)
+    deep = max(
+        (seen.admitted + 2 * seen.weight) / max(span_s - seen.closed_s, 1e-3),
+        rate.per_s * _DEEPEST_CUT,
+    )
+    return _at(rate, min(cut, deep), sure=False)
 
 
 def _measured(rate: Rate, seen: Evidence, *, low: float) -> Rate:
@@ -145,10 +152,11 @@ def _measured(rate: Rate, seen: Evidence, *, low: float) -> Rate:
 
 def _at(rate: Rate, measured: float, *, sure: bool, per_s: float | None = None) -> Rate:
     measured = max(measured, _SLOWEST_PER_S)
+    below = measured * (1.0 - rate.margin) if per_s is None else per_s
     return Rate(
-        per_s=measured * (1.0 - rate.margin) if per_s is None else max(per_s, _SLOWEST_PER_S),
+        per_s=max(below, _SLOWEST_PER_S),
         peak_per_s=measured,
-        start_per_s=measured * (1.0 - rate.margin) if per_s is None else per_s,
+        start_per_s=below,
         sure=sure,
         measured=rate.measured or sure,
         margin=rate.margin,
@@ -160,7 +168,7 @@ def _margin(rate: Rate, seen: Evidence) -> float:
     if not rate.sure:
         return rate.margin
     if seen.admitted < 70:
-        return min(0.25, rate.margin * 1.25)
+        return min(0.12, rate.margin * 1.25)
     return max(0.01, rate.margin * 0.9) if seen.admitted > 150 else rate.margin
 
 
@@ -183,7 +191,9 @@ def grown(rate: Rate, *, elapsed_s: float) -> Rate:
     rest_s = min(_SLOWEST_S, max(_FASTEST_S, _PROBE_EVERY / peak))
     away = bound_s / rest_s - 1.0
     depth = 1.0 - rate.start_per_s / peak
-    per_s = peak * (1.0 + (depth if away < 0 else _CUBIC) * away**3)
+    # Shares of one limit become equal where a small one grows by more of itself than a large one.
+    beyond = _CUBIC * min(_MOST_EAGER, max(1.0 / _MOST_EAGER, math.sqrt(_EVEN_PER_S / peak)))
+    per_s = peak * (1.0 + (depth if away < 0 else beyond) * away**3)
     return replace(
         rate,
         per_s=max(rate.per_s, per_s),

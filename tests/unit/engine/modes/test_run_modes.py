@@ -54,7 +54,7 @@ def test_a_resumed_run_answers_packed_items_from_their_end() -> None:
         home = MemoryHome(clock=LoopClock())
         model = Scripted(lambda prompt, _: answered(prompt))
         async with (
-            open_scripted(model, home=home, run_id="r") as run,
+            open_scripted(model, home=home, run_id="r", limits=Limits(concurrency=20)) as run,
             run.map(ask, range(20), mode="batch", pack=PACK) as outcomes,
         ):
             async for _ in outcomes:

@@ -3,6 +3,8 @@
 import math
 from dataclasses import replace
 
+import pytest
+
 from fanwise.limits.adaptive.concurrency import (
     Window,
     answered,
@@ -29,6 +31,21 @@ def test_it_doubles_in_a_round_of_answers_before_the_first_refusal():
     for _ in range(16):
         seen = answered(seen)
     assert seen.limit == 32
+
+
+def test_a_limit_that_nobody_stated_opens_in_a_moment():
+    seen, now, limits = begun(window(), now=0.0), 0.0, []
+    while seen.limit < 16:
+        limits.append(seen.limit)
+        now = seen.until
+        seen = waited(seen, now=now, any_answer=False)
+    assert limits == [4, 8]
+    assert now == pytest.approx(0.12)
+
+
+def test_a_stated_limit_is_open_at_once():
+    stated = Window(limit=16.0, bounds=Range(least=1, start=16, most=16))
+    assert begun(stated, now=0.0).limit == 16
 
 
 def test_silence_raises_it_to_64_and_no_further():
@@ -90,6 +107,38 @@ def test_refusals_at_other_levels_leave_more_room_than_those_at_the_same():
         shared = refuse(replace(shared, phase="probe", limit=100.0), others=others)
         alone = refuse(replace(alone, phase="probe", limit=100.0), others=60)
     assert shared.margin > 5 * alone.margin
+
+
+def shared(limit, **details):
+    return window(limit=limit, margin=0.12, level=limit, phase="probe", step=1.0, **details)
+
+
+def test_clients_that_share_a_limit_stay_for_the_same_time_whatever_their_share():
+    large, small = (refuse(shared(limit), others=int(limit)) for limit in (60.0, 6.0))
+    assert large.until == small.until
+    alone = [refuse(window(limit=float(n), level=float(n)), others=n) for n in (60, 6)]
+    assert alone[0].until < alone[1].until
+
+
+def test_clients_that_share_a_limit_look_for_more_by_equal_steps():
+    def gained(before, rounds):
+        seen = before
+        for _ in range(rounds):
+            for _ in range(int(seen.limit)):
+                seen = answered(seen)
+        return seen.limit - before.limit
+
+    assert gained(shared(40.0), 6) == pytest.approx(gained(shared(10.0), 6), rel=0.1)
+    alone = [window(limit=n, phase="probe", step=1.0) for n in (40.0, 10.0)]
+    assert gained(alone[0], 6) > 2 * gained(alone[1], 6)
+
+
+def test_what_is_refused_of_a_share_is_not_regained_at_once():
+    seen = refuse(shared(20.0), others=20, answered=5)
+    assert seen.limit == seen.peak < 19
+    assert waited(seen, now=seen.until, any_answer=True).phase == "probe"
+    alone = refuse(window(limit=20.0, phase="probe", step=1.0), others=20, answered=5)
+    assert alone.peak == 20
 
 
 def test_where_more_brought_no_more_it_goes_back_and_stays():

@@ -44,6 +44,26 @@ def test_too_little_evidence_takes_a_tenth_off():
     assert rate.per_s == pytest.approx(9, rel=0.05)
 
 
+def test_a_bound_far_below_it_cuts_deeper_but_never_by_more_than_a_third():
+    before = Rate(per_s=10, peak_per_s=10)
+    low = refused(before, Evidence(admitted=1, span_s=0.36))
+    assert low.per_s == pytest.approx(0.97 * 3 / 0.36, rel=0.01)
+    lowest = refused(before, Evidence(admitted=0, span_s=5.0))
+    assert lowest.per_s == pytest.approx(0.97 * 7, rel=0.01)
+
+
+def test_a_small_rate_looks_for_more_of_itself_than_a_large_one():
+    def gained(per_s, seconds):
+        rate = refused(
+            Rate(per_s=per_s, peak_per_s=per_s), Evidence(admitted=per_s * 60, span_s=60)
+        )
+        for _ in range(seconds * 10):
+            rate = grown(rate, elapsed_s=0.1)
+        return rate.per_s / per_s
+
+    assert gained(1, 45) > gained(6, 45) > 1.0
+
+
 def test_refusals_in_a_row_take_it_below_what_was_measured():
     rate = measured(100)
     for _ in range(3):
