@@ -122,7 +122,7 @@ def tailor(
     *,
     resumes: Annotated[
         list[str] | None,
-        Argument(metavar="RESUME…", help="PDF, DOCX, TXT, MD or JSON Resume; one or several."),
+        Argument(metavar="RESUME", help="PDF, DOCX, TXT, MD or JSON Resume; one or several."),
     ] = None,
     flags: TailorFlags,
     drafts: DraftFlags,
