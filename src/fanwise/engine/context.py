@@ -21,12 +21,14 @@ from fanwise.records import (
     Message,
     Response,
 )
+from fanwise.records.quick import maker
 
 if TYPE_CHECKING:
     from fanwise.engine.core import Core
     from fanwise.limits.waiting import Priority
 
 _UNDER_WAY: Final = object()
+_make_message = maker(Message)
 
 
 class Context:
@@ -262,7 +264,7 @@ def as_messages(messages: object) -> Sequence[Message]:
         UsageError: It is neither a text nor a sequence of messages.
     """
     if isinstance(messages, str):
-        return (Message(role="user", content=messages),)
+        return (_make_message(role="user", content=messages),)
     what = f"messages is a {type(messages).__name__}"
     if isinstance(messages, list | tuple | Sequence):
         listed = tuple(cast("Sequence[object]", messages))

@@ -57,7 +57,9 @@ def _signature(found: tuple[Field[Any], ...], space: dict[str, Any]) -> str:
     for field in found:
         text = field.name
         if field.default_factory is not MISSING:
-            space[f"_default_{field.name}"] = field.default_factory
+            # ``list[int]()`` makes the same list as ``list()`` in ten times the time.
+            factory: Any = field.default_factory
+            space[f"_default_{field.name}"] = getattr(factory, "__origin__", factory)
             text += "=None"
         elif field.default is not MISSING:
             space[f"_default_{field.name}"] = field.default

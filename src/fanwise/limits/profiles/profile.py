@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fanwise.records import NO_USAGE, NOTHING, Cost, Dimension, Usage
+from fanwise.records.quick import maker
 
 Holds = Literal["cap", "larger", "expected"]
+_make_cost = maker(Cost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ class Profile:
             held = min(output_cap, output_tokens)
         if self.output_weight != 1.0 and (output_cap is None or self.holds != "cap"):
             held = math.ceil(held * self.output_weight)
-        return Cost(requests=1, input_tokens=input_tokens, output_tokens=held)
+        return _make_cost(requests=1, input_tokens=input_tokens, output_tokens=held)
 
     def counted(self, usage: Usage, *, capped: bool) -> Usage:
         """What a served request has taken from the quotas, of what it is reported to have used.

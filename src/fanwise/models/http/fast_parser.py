@@ -202,7 +202,8 @@ class AnswerParser:
             self.keep_alive = self._parser.should_keep_alive()
 
     def _mapping(self) -> Mapping[str, str]:
-        names, headers = self._names, dict[str, str]()
+        names = self._names
+        headers: dict[str, str] = {}
         for raw_name, raw_value in self._raw:
             name = names.get(raw_name)
             if name is None:
