@@ -58,7 +58,7 @@ Index("template_jobs_by_video", template_jobs.c.video)
 notes_units = Table(
     "notes_units",
     metadata,
-    Column("name", String(128), primary_key=True),
+    Column("name", String(200), primary_key=True),
     Column("user", String(200), nullable=False),
     Column("month", String(7), nullable=False),
     Column("state", String(16), nullable=False),  # reserved | settled

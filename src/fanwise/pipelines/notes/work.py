@@ -85,7 +85,7 @@ class Work:
             telling = self._telling = Telling(self._on_event, wanted or job.templates)
             await telling.tell("progress", "The job is checked", percent=progress.CHECKED)
             try:
-                await self._reserve(wanted)
+                await self._reserve(wanted, run.run_id)
                 source: Source = await load()
                 await telling.tell(
                     "progress", _about(source), percent=progress.FETCHED, data=_facts(source)
@@ -141,10 +141,11 @@ class Work:
             "run_id": run_id,
         }
 
-    async def _reserve(self, wanted: Sequence[str]) -> None:
+    async def _reserve(self, wanted: Sequence[str], run_id: str) -> None:
         if self._usage is None or not wanted:
             return
-        names = {name: self._keys[name] for name in wanted}
+        # A resumed run finds its units again; another one that writes the same anew takes more.
+        names = {name: f"{self._keys[name]}:{run_id}" for name in wanted}
         await self._usage.reserve(list(names.values()), user=self._job.user)
         self._held = names
         await self._telling.tell("progress", "Units are set aside", percent=progress.RESERVED)
@@ -285,8 +286,9 @@ class Work:
                 change(connection, key, result=found, error=None, **values)
 
         await self._store.write(work)
-        if self._usage is not None and self._held.pop(name, None) is not None:
-            await self._usage.settle(key)
+        unit = self._held.pop(name, None)
+        if self._usage is not None and unit is not None:
+            await self._usage.settle(unit)
         self._results[name] = replace(known, note=note, started_at=started_at, **values)
         self._telling.template(name, progress.ENDED)
         await self._telling.tell(

@@ -41,6 +41,7 @@ def working(place: Path, model: ScriptedModel, **more: Any) -> Any:
         stagger_s=0.0,
         part_tokens=more.pop("part_tokens", 6000),
         user="ada",
+        force=more.pop("force", False),
     )
     options: dict[str, Any] = {
         "journal": place / "home",
@@ -71,6 +72,16 @@ async def test_a_unit_is_settled_for_what_is_written_and_given_back_for_what_fai
     again = await working(tmp_path, ScriptedModel(by_rules))
     assert again.status == "success"
     assert await units(tmp_path) == ["settled", "settled"]
+
+
+async def test_what_is_written_anew_takes_units_anew(tmp_path: Path) -> None:
+    model = ScriptedModel(by_rules)
+    await working(tmp_path, model)
+    again = await working(tmp_path, model)
+    assert all(one.reused for one in again.results)
+    assert await units(tmp_path) == ["settled", "settled"]
+    with pytest.raises(UsageExceeded):
+        await working(tmp_path, model, force=True)
 
 
 async def test_without_units_nothing_is_asked_or_fetched(tmp_path: Path) -> None:
