@@ -29,7 +29,7 @@ from fanwise.engine.course import (
 from fanwise.engine.guarding import parked, parks
 from fanwise.engine.keyring import hopeless, refuses_key, with_key
 from fanwise.engine.queueing import Pauses
-from fanwise.engine.spending import NOTHING_USED
+from fanwise.engine.spending import used_by
 from fanwise.errors import (
     CallError,
     FanwiseError,
@@ -234,7 +234,7 @@ class Attempts:
             usage = counted = NO_USAGE
         stated = target.heard(reply, wall_s=wall_s)
         permit.settle(verdict, usage=counted, headers=reply.headers, stated=stated)
-        used = usage if served else NOTHING_USED
+        used = usage if served else used_by(reply)
         self._admission.ended(call, course, verdict.kind, usage=used)
         self._note(course, verdict, permit, sent_at=sent_at, ended_at=wall_s, status=reply.status)
         if served:

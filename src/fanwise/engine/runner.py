@@ -95,7 +95,10 @@ class Runner:
                     service_s += now - since
                     since = now
                     failures += verdict.kind == "infrastructure"
-                    wait_s = self._wait_s(verdict, failures, waited_s=queued_s, now=now)
+                    refusals = attempts - failures
+                    wait_s = self._wait_s(
+                        verdict, failures, refusals=refusals, waited_s=queued_s, now=now
+                    )
                     if wait_s is None:
                         return _outcome(item, attempts, queued_s, service_s, error=error)
                     await asyncio.sleep(wait_s)
@@ -120,7 +123,7 @@ class Runner:
         return classify(failure, wall_s=0.0, retry_on=self._retry.retry_on)
 
     def _wait_s(
-        self, verdict: Verdict, failures: int, *, waited_s: float, now: float
+        self, verdict: Verdict, failures: int, *, refusals: int, waited_s: float, now: float
     ) -> float | None:
         """Seconds until the next attempt, or ``None`` where there is to be none."""
         if cancel_requests():
@@ -136,6 +139,7 @@ class Runner:
             deadline=math.inf,
             last_success=self._last_success,
             chance=self._chance,
+            refusals=refusals,
         )
         return None if isinstance(decision, GiveUp) else decision.wait_s
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fanwise.errors import BudgetExhausted, ConfigError, FanwiseError, StateError
 from fanwise.limits.budget import NOTHING_SPENT, Amount, Budget, Purse
 from fanwise.limits.estimate import TokenEstimator
-from fanwise.records import BudgetKind, BudgetUse, Counters, Json, Usage
+from fanwise.records import BudgetKind, BudgetUse, Counters, Failure, Json, Usage
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -202,7 +202,7 @@ class Spending:
             call: The call.
             reserved: What :meth:`reserve` returned.
             usage: What was used; ``None`` where nobody knows, and what was set aside counts;
-                :data:`NOTHING_USED` of an attempt that failed.
+                :data:`NOTHING_USED` of an attempt that was refused (see :func:`used_by`).
             sent: Whether anything left this machine: else everything comes back.
         """
         if reserved is NOTHING_SPENT:
@@ -293,6 +293,17 @@ def _spent(counters: Counters) -> Amount:
         tokens=counters.input_tokens + counters.output_tokens,
         calls=counters.calls,
     )
+
+
+def used_by(failure: Failure) -> Usage | None:
+    """What a send that brought no answer has used; ``None`` where nobody can tell.
+
+    A refusal and an error that the provider tells of are free, and so is what never reached it. A
+    send that was lost on the way back, or that we gave up, may have been answered and charged.
+    """
+    lost = failure.kind in {"reset", "protocol"}
+    late = failure.kind == "timeout" and failure.phase != "connect"
+    return None if lost or late else NOTHING_USED
 
 
 def check_price(prices: Prices, model: str) -> None:

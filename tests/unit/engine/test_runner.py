@@ -81,3 +81,23 @@ def test_attempts_waits_and_service_are_told_apart() -> None:
         )
 
     run_virtual(main())
+
+
+def test_the_backoff_of_refusals_grows() -> None:
+    began: list[float] = []
+
+    async def refused(_: int) -> None:
+        began.append(asyncio.get_running_loop().time())
+        if len(began) < 9:
+            raise fw.errors.Overloaded("full")
+
+    async def main() -> None:
+        retry = fw.Retry(base_s=1.0, cap_s=64.0)
+        (outcome,) = await fw.map(
+            refused, [0], retry=retry, limits=fw.Limits(concurrency=1)
+        ).collect()
+        assert outcome.ok
+
+    run_virtual(main())
+    # Eight waits drawn below 1, 2, 4 … 64 s: without growth they add up to 8 s at most.
+    assert began[-1] > 8
