@@ -150,6 +150,7 @@ export class Results {
       if (top + ROW_PX > this.frame.scrollTop + this.frame.clientHeight) this.frame.scrollTop = top + ROW_PX - this.frame.clientHeight;
       this.draw();
     } else if (event.key === "Enter") {
+      event.preventDefault(); // else it would press the button that has the focus by then
       const item = this.#item(this.chosen);
       if (item) this.onOpen(item.id);
     }
