@@ -10,7 +10,7 @@ import pytest
 from fanwise.engine.mapping import Map
 from fanwise.engine.sources import chunks_of
 from fanwise.engine.workers import Crew, Item
-from fanwise.errors import ConfigError, StateError, UsageError
+from fanwise.errors import ConfigError, OperationCancelled, StateError, UsageError
 from fanwise.records import Outcome
 from fanwise.testing.virtual import run_virtual
 
@@ -197,6 +197,45 @@ def test_an_error_of_the_source_is_raised_after_what_was_finished() -> None:
                     got.append(one.value)
         assert len(asyncio.all_tasks()) == 1
         assert set(got) <= set(range(10))
+
+    run_virtual(main())
+
+
+def test_a_source_that_ends_as_cancelled_is_an_error_and_not_an_end() -> None:
+    async def main() -> None:
+        slots = Slots(4)
+
+        async def source() -> AsyncIterator[int]:
+            yield 1
+            lost: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            lost.cancel()
+            yield await lost
+
+        async with make_map(source(), working(slots), slots) as outcomes:
+            with pytest.raises(OperationCancelled, match="source of items ended as cancelled"):
+                [outcome async for outcome in outcomes]
+
+    run_virtual(main())
+
+
+def test_place_for_one_more_outcome_wakes_one_worker_that_waits_for_it() -> None:
+    async def main() -> None:
+        crew_of: list[Crew] = []
+        slots = Slots(600)
+
+        def opened(crew: Crew):
+            crew_of.append(crew)
+            return lambda: None
+
+        made = Map(lambda: in_chunks(range(600)), working(slots), room=slots, opened=opened)
+        async with made as outcomes:
+            await asyncio.sleep(5)
+            full = crew_of[0]._full
+            waiting = len(full)
+            assert waiting > 10  # the buffer is full, and nobody reads
+            for taken in range(1, 6):
+                await anext(outcomes)
+                assert len(full) == waiting - taken
 
     run_virtual(main())
 
