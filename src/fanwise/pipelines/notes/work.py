@@ -81,11 +81,13 @@ class Work:
         async with opened as run:
             for model in job.models:
                 run.check_model(model)
-            wanted = await self._begun(run, source_id)
+            wanted, fresh = await self._chosen(run.run_id)
             telling = self._telling = Telling(self._on_event, wanted or job.templates)
             await telling.tell("progress", "The job is checked", percent=progress.CHECKED)
             try:
                 await self._reserve(wanted, run.run_id)
+                rows = [self._row(name, source_id, run.run_id) for name in fresh]
+                await self._store.write(lambda c: [begin(c, row) for row in rows])
                 source: Source = await load()
                 await telling.tell(
                     "progress", _about(source), percent=progress.FETCHED, data=_facts(source)
@@ -101,32 +103,27 @@ class Work:
         await telling.tell(kind, _ending(result), percent=percent, data=result.as_json())
         return result
 
-    async def _begun(self, run: fw.Run, source_id: str) -> list[str]:
-        """The templates to write; the rows of these are made anew, unless this run made them."""
-        job, keys, run_id = self._job, self._keys, run.run_id
-
-        def work(connection: Any) -> tuple[list[str], dict[str, dict[str, Any]]]:
-            rows = jobs(connection, list(keys.values()))
-            wanted: list[str] = []
-            for name, key in keys.items():
-                row = rows.get(key)
-                done = row is not None and row["status"] == "complete"
-                own = row is not None and row["run_id"] == run_id
-                again = own or not done or job.force
-                write = name in job.retry if job.retry else again
-                if write:
-                    wanted.append(name)
-                if write and not (own and done):
-                    begin(connection, self._row(name, source_id, run_id))
-            return wanted, rows
-
-        wanted, rows = await self._store.write(work)
+    async def _chosen(self, run_id: str) -> tuple[list[str], list[str]]:
+        """The templates to write, and those of them whose rows are to be made anew: all but what
+        this very run has completed before.
+        """
+        job, keys = self._job, self._keys
+        rows = await self._store.read(lambda connection: jobs(connection, list(keys.values())))
+        wanted: list[str] = []
+        fresh: list[str] = []
         for name, key in keys.items():
-            self._results[name] = TemplateResult(template=name, status="pending")
             row = rows.get(key)
-            if name not in wanted and row is not None:
+            done = row is not None and row["status"] == "complete"
+            own = row is not None and row["run_id"] == run_id
+            again = own or not done or job.force
+            write = name in job.retry if job.retry else again
+            self._results[name] = TemplateResult(template=name, status="pending")
+            if write:
+                wanted.append(name)
+                fresh += [] if own and done else [name]
+            elif row is not None:
                 self._results[name] = of_row(row)
-        return wanted
+        return wanted, fresh
 
     def _row(self, name: str, source_id: str, run_id: str) -> dict[str, Any]:
         job = self._job

@@ -82,6 +82,8 @@ async def test_what_is_written_anew_takes_units_anew(tmp_path: Path) -> None:
     assert await units(tmp_path) == ["settled", "settled"]
     with pytest.raises(UsageExceeded):
         await working(tmp_path, model, force=True)
+    kept = await working(tmp_path, model)
+    assert all(one.reused and one.note for one in kept.results)
 
 
 async def test_without_units_nothing_is_asked_or_fetched(tmp_path: Path) -> None:
