@@ -105,6 +105,7 @@ class ItemWork:
 
 
 make_work = maker(ItemWork)
+_make_response = maker(Response)
 
 
 def _seen(settled: asyncio.Future[None]) -> None:
@@ -121,7 +122,7 @@ def served_before(record: CallRecord, request: Request) -> Response:
     text = stored.get("text")
     status = stored.get("status")
     body = stored.get("body")
-    return Response(
+    return _make_response(
         text=text if isinstance(text, str) else (value if isinstance(value, str) else ""),
         value=value,
         usage=record.usage,

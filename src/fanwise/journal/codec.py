@@ -26,7 +26,10 @@ from fanwise.records import (
     ItemState,
     Usage,
 )
+from fanwise.records.quick import maker
 
+_make_call, _make_item = maker(CallRecord), maker(ItemRecord)
+_make_attempt, _make_usage = maker(Attempt), maker(Usage)
 _RAW_KEY_BYTES = 16
 _TEXT_KEY = b"\xff"
 _OPTION = orjson.OPT_NON_STR_KEYS
@@ -159,7 +162,7 @@ def load_call(
     if record:
         found |= load(record)
     get = found.get
-    return CallRecord(
+    return _make_call(
         key=key,
         state=state,
         model=get("model", ""),
@@ -169,7 +172,7 @@ def load_call(
         error=_error(get("error")),
         usage=_usage(get("usage")),
         cost_usd=_money(get("cost_usd")),
-        attempts=tuple([Attempt(**attempt) for attempt in get("attempts", ())]),
+        attempts=tuple([_make_attempt(**attempt) for attempt in get("attempts", ())]),
         started_at=get("started_at", 0.0),
         ended_at=get("ended_at"),
         cached=get("cached", False),
@@ -211,7 +214,7 @@ def load_item(
 ) -> ItemRecord:
     """An item's end from its document and columns."""
     get = load(record).get
-    return ItemRecord(
+    return _make_item(
         item_id=item_id,
         position=position,
         state=state,
@@ -232,7 +235,7 @@ def load_item(
 
 
 def _usage(found: Mapping[str, Any] | None) -> Usage:
-    return Usage(**found) if found else NO_USAGE
+    return _make_usage(**found) if found else NO_USAGE
 
 
 def _error(found: Mapping[str, Any] | None) -> ErrorInfo | None:
