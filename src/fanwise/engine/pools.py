@@ -228,6 +228,16 @@ class Pools:
         counts = [pool.limiter.statistics() for pool in self._pools.values()]
         return sum(count.granted for count in counts), sum(count.refused for count in counts)
 
+    @property
+    def learning(self) -> bool:
+        """Whether a limit of any pool is still being learned."""
+        return any(limiter.statistics().learning for limiter in self.limiters)
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether how many are in flight is learned, and not stated."""
+        return self._limits.stated_concurrency is None
+
     def waiting_by_cause(self) -> Mapping[Cause, int]:
         """Requests that wait for a permit, by what they wait for, over all pools."""
         total: dict[Cause, int] = {}

@@ -82,6 +82,12 @@ class Learner:
         self._set_window(concurrency.begun(Window(limit=bounds.start, bounds=bounds), now=now))
 
     @property
+    def learning(self) -> bool:
+        """Whether refusals are still being followed to the limit that they come from."""
+        unsure = self.pace.rate.per_s < math.inf and not self.pace.rate.sure
+        return unsure or self.window.phase in {"hold", "regain"}
+
+    @property
     def grows_at(self) -> float:
         """The instant at which time alone may raise the concurrency."""
         return self.window.until

@@ -158,6 +158,7 @@ class Limiter:
             concurrency=self._learner.most,
             learned_rpm=self._learner.pace.per_minute,
             learned_tpm=self._learner.pace.tokens_per_minute,
+            learning=self._learner.learning,
             stated_rpm=self._meters.stated_rpm,
             told=self._meters.told,
             epoch=self._gate.epoch,

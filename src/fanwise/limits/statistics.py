@@ -24,6 +24,7 @@ class LimiterStatistics:
         learned_rpm: The requests a minute that were learned from refusals; ``None`` before any.
             Where tokens are counted: so many of mean size.
         learned_tpm: The tokens a minute that were learned; ``None`` where requests are counted.
+        learning: Whether refusals are still being followed to the limit that they come from.
         stated_rpm: The requests a minute that the user or the provider stated, the lower of both;
             ``None`` where neither did.
         told: Units a minute that the provider's answers state, by dimension.
@@ -41,6 +42,7 @@ class LimiterStatistics:
     concurrency: float
     learned_rpm: float | None
     learned_tpm: float | None
+    learning: bool
     stated_rpm: float | None
     told: Mapping[Dimension, float]
     epoch: int

@@ -173,7 +173,7 @@ class Driver:
 
     async def _admitted(self, entry: Entry) -> Start:
         way = self._current
-        if way.mode == "parallel" and way is self._wanted() and not self._queue:
+        if way.mode == "parallel" and way is self._wanted() and not self._queue and self._free():
             self._running += 1
             return Start(way)
         entry.waker = asyncio.get_running_loop().create_future()
@@ -317,8 +317,11 @@ class Driver:
             while queue.full(cut=self._cuts(), nothing_comes=self._nothing_comes()):
                 self._start_group()
             return
-        while queue and (wanted.mode == "parallel" or not self._running):
+        while queue and ((wanted.mode == "parallel" and self._free()) or not self._running):
             self._running += queue.pop().tell(Start(wanted))
+
+    def _free(self) -> bool:
+        return self._guarding is None or self._guarding.free(self._running)
 
     def _cuts(self) -> bool:
         """Whether packs are cut at fixed places of the source."""
@@ -342,7 +345,7 @@ class Driver:
     def has_room(self) -> bool:
         """Whether one more worker would be of use."""
         wanted = self._wanted()
-        if wanted is not self._current or wanted.mode == "sequential":
+        if wanted is not self._current or wanted.mode == "sequential" or not self._free():
             return not self._queue
         return self._room.has_room()
 
@@ -378,11 +381,8 @@ class Driver:
     def report(self) -> ModeReport:
         """What the modes did, to this instant."""
         way = self._current
-        wall_s = 0.0
-        if self._over_at is not None:
-            wall_s = self._over_at - self._began
-        elif self._crew is not None:
-            wall_s = self._clock.monotonic() - self._began
+        now = self._began if self._crew is None else self._clock.monotonic()
+        wall_s = (now if self._over_at is None else self._over_at) - self._began
         return report_of(
             self._tally,
             self._packer.count,

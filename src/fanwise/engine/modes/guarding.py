@@ -23,9 +23,12 @@ class Guarding:
         given: The guardrails, bare or for one user or request.
         requests: How many requests were let through by now, and how many of them were refused.
         note: Makes an event durable, where the map has a journal.
-        cap: Sets the most work at once where limits adapt: they are capped then instead of the map
-            going one after another; ``math.inf`` lifts it.
-        learning: Whether a limit is still being learned.
+        adaptive: Whether the limits adapt: then half as much goes on at once as did, instead of
+            one after another.
+        learning: Whether a limit is still being learned: what is refused meanwhile is how.
+
+    Attributes:
+        most: Work that may be under way at once.
 
     Raises:
         ConfigError: A rollout that cannot tell whose work this is, or a flag that is no flag.
@@ -37,7 +40,7 @@ class Guarding:
         *,
         requests: Requests | None = None,
         note: Note | None = None,
-        cap: Callable[[float], None] | None = None,
+        adaptive: Callable[[], bool] | None = None,
         learning: Callable[[], bool] | None = None,
     ) -> None:
         bare = isinstance(given, Guardrails)
@@ -45,7 +48,8 @@ class Guarding:
         self.forbidden = self._shared.forbids_parallel(None if bare else given.key)
         self._requests = requests
         self._note = note
-        self._cap = cap
+        self._adaptive = adaptive
+        self.most = math.inf
         self._learning = learning
         self._seen = (0, 0)
         self._running = 0
@@ -68,14 +72,12 @@ class Guarding:
         def ended() -> None:
             unsubscribe()
             self._changed = None
-            if self._cap is not None:
-                self._cap(math.inf)
 
         return ended
 
     def check(self) -> None:
         """An item is about to begin."""
-        self._shared.check(learning=self._learning is not None and self._learning())
+        self._shared.check(learning=self._learns())
 
     def ended(self, *, ok: bool, running: int) -> None:
         """An item has ended, in whatever mode, while so many others are under way."""
@@ -83,9 +85,17 @@ class Guarding:
         granted = refused = 0
         if self._requests is not None:
             before, self._seen = self._seen, self._requests()
-            granted, refused = self._seen[0] - before[0], self._seen[1] - before[1]
+            if not self._learns():
+                granted, refused = self._seen[0] - before[0], self._seen[1] - before[1]
         self._shared.observe(requests=granted, rate_limited=refused, ended=1, failed=int(not ok))
         self.check()
+
+    def free(self, running: int) -> bool:
+        """Whether more may begin beside what is under way."""
+        return running < self.most
+
+    def _learns(self) -> bool:
+        return self._learning is not None and self._learning()
 
     async def note(self) -> None:
         """Makes durable what has happened since the last time."""
@@ -100,14 +110,13 @@ class Guarding:
             self._degrade(event.reason)
         else:
             self.way = None
-            if self._cap is not None:
-                self._cap(math.inf)
+            self.most = math.inf
         if self._changed is not None:
             self._changed()
 
     def _degrade(self, reason: str) -> None:
         self.reasons.append(reason)
-        if self._cap is not None:
-            self._cap(max(1, self._running // 2))
+        if self._adaptive is not None and self._adaptive():
+            self.most = max(1, self._running // 2)
         else:
             self.way = Way("sequential", fallback=True)

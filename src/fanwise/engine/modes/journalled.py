@@ -116,7 +116,13 @@ class JournalledModes:
         self._finished: set[str] = set()
         guarding = None
         if guardrails is not None:
-            guarding = Guarding(guardrails, requests=pools.requests, note=run.journal.control)
+            guarding = Guarding(
+                guardrails,
+                requests=pools.requests,
+                note=run.journal.control,
+                adaptive=lambda: pools.adaptive,
+                learning=lambda: pools.learning,
+            )
         self.driver = Driver(
             options,
             work=JournalledWork(run, function, options.pack),

@@ -10,7 +10,7 @@ import pytest
 
 import fanwise as fw
 from fanwise.clock import LoopClock
-from fanwise.errors import ConfigError, Rejected
+from fanwise.errors import ConfigError, Overloaded, Rejected
 from fanwise.journal.memory_home import MemoryHome
 from fanwise.limits.settings import Limits
 from fanwise.records import Response
@@ -153,7 +153,9 @@ def test_what_guardrails_do_is_in_the_journal() -> None:
 
         home = MemoryHome(clock=LoopClock())
         guard = fw.Guardrails(min_samples=20, window_s=10, env={})
-        async with open_scripted(Scripted(script), home=home, run_id="r") as run:
+        limits = Limits(concurrency=20)
+        model = Scripted(script)
+        async with open_scripted(model, home=home, run_id="r", limits=limits) as run:
             the_map = run.map(ask, range(300), guardrails=guard)
             outcomes = await the_map.collect()
             assert len(outcomes) == 300
@@ -162,6 +164,51 @@ def test_what_guardrails_do_is_in_the_journal() -> None:
         report = the_map.mode_report()
         assert report is not None
         assert set(report.answers) == {"parallel", "sequential_fallback"}
+
+    run_virtual(main())
+
+
+def test_under_limits_that_adapt_guardrails_halve_what_is_under_way() -> None:
+    async def main() -> None:
+        peaks: list[int] = []
+
+        def script(prompt: str, _: int) -> Response:
+            peaks.append(model.in_flight)
+            return failing(Rejected("no")) if int(prompt[1:]) < 60 else answered("fine")
+
+        model = Scripted(script)
+        guard = fw.Guardrails(min_samples=20, window_s=1000, env={})
+        limits = Limits(concurrency=(1, 40, 40))
+        async with open_scripted(model, limits=limits) as run:
+            the_map = run.map(ask, range(400), guardrails=guard)
+            await the_map.collect()
+        report = the_map.mode_report()
+        assert report is not None
+        assert set(report.answers) == {"parallel"}
+        assert report.degraded
+        assert max(peaks[:30]) >= 30
+        assert 2 <= max(peaks[100:]) <= 20
+
+    run_virtual(main())
+
+
+def test_what_is_refused_while_a_limit_is_found_trips_nothing() -> None:
+    async def main() -> None:
+        allowed = 10
+        guard = fw.Guardrails(min_samples=20, env={})
+
+        def script(prompt: str, _: int) -> Response:
+            return failing(Overloaded("full")) if model.in_flight > allowed else answered(prompt)
+
+        model = Scripted(script)
+        async with open_scripted(model, limits=Limits(concurrency=(1, 40, 40))) as run:
+            the_map = run.map(ask, range(300), guardrails=guard)
+            outcomes = await the_map.collect()
+            assert run.snapshot().refusals >= 5
+        assert all(outcome.ok for outcome in outcomes)
+        report = the_map.mode_report()
+        assert report is not None
+        assert not report.degraded
 
     run_virtual(main())
 
