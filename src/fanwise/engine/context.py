@@ -189,6 +189,32 @@ class Context:
         finally:
             self._work.last = False
 
+    async def embed(
+        self, model: str, texts: Sequence[str], *, parameters: Mapping[str, Json] = NOTHING
+    ) -> Sequence[Sequence[float]]:
+        """Asks a model for the embeddings of texts, in one call (``POST …/embeddings``).
+
+        Keyed, limited, retried, journalled and counted as :meth:`call` is.
+
+        Args:
+            model: ``provider/model``, such as ``openai/text-embedding-3-small``.
+            texts: The texts, at least one, none empty; providers bound how many they take at once.
+            parameters: By the provider's own names (``dimensions``).
+
+        Returns:
+            One vector for each text, in their order.
+
+        Raises:
+            UsageError: There is no text, or one is empty; nothing was spent.
+            InvalidOutput: It was answered and billed, but not with one vector for each text.
+            ConfigError, CallError, JournalUnavailable: As :meth:`call`.
+        """
+        from fanwise.engine.embedding import embedding_body, vectors_of
+
+        body = embedding_body(model, texts, parameters)
+        answer = await self.respond(model, body=body, endpoint="embeddings", label="embeddings")
+        return vectors_of(answer, model=model, count=len(texts))
+
     async def once(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         """Runs a side effect of this item once, and remembers its result over resumes.
 
