@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fanwise.engine.api import ApiClient
     from fanwise.engine.batching import BatchReport
     from fanwise.engine.graph.context import StepContext
     from fanwise.engine.graph.report import GraphReport
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from fanwise.simulator.profile import SimProfile
 
 _PLACES = {
+    "ApiClient": "engine.api",
     "BackgroundStatistics": "engine.together.background",
     "BatchReport": "engine.batching",
     "Fallback": "engine.modes.settings",
@@ -70,6 +72,7 @@ _PLACES = {
 
 __all__ = [
     "Alerts",
+    "ApiClient",
     "BackgroundStatistics",
     "BatchReport",
     "BudgetUse",

@@ -211,9 +211,16 @@ def source_of(inputs: InputFlags) -> str | None:
         raise ConfigError(
             "standard input is a terminal", hint="pipe something into it, or name a file"
         )
-    return named if named == STDIN else _absolute(named)
+    return _absolute(named)
 
 
 def _absolute(path: str | None) -> str | None:
     """A path that still holds when the run is resumed from another directory."""
-    return None if path is None or path == STDIN else str(Path(path).expanduser().absolute())
+    if path is None or path == STDIN or is_remote(path):
+        return path
+    return str(Path(path).expanduser().absolute())
+
+
+def is_remote(name: str) -> bool:
+    """Whether an input is on a server rather than in a file."""
+    return name.startswith(("imaps://", "imap://"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +14,8 @@ from fanwise.cli.display import at, plural, put_json, put_table, say, to_json
 from fanwise.cli.failures import ExitCode
 from fanwise.cli.flags import HomeFlags, WorkFlags
 from fanwise.cli.homes import home_of, reading
-from fanwise.cli.options import STDIN, RunOptions, read_options
-from fanwise.documents.sources import existing
+from fanwise.cli.options import RunOptions, environment, read_options
+from fanwise.cli.scan_flags import ScanFlags, checked, job_fields, paced
 from fanwise.errors import BudgetExhausted, ConfigError
 
 if TYPE_CHECKING:
@@ -26,27 +26,6 @@ if TYPE_CHECKING:
     from fanwise.records import Outcome
 
 COMMAND = "scan"
-RULES = "builtin/rules"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanFlags:
-    """What is particular to a scan."""
-
-    force: Annotated[
-        bool, Option("--force", help="Scan conversations that were scanned before too.")
-    ] = False
-    dry_run: Annotated[
-        bool, Option("--dry-run", help="Write neither tables nor journal; still asks the model.")
-    ] = False
-    after: Annotated[
-        str | None,
-        Option(metavar="DATE", help="Only conversations with a message since then (2026-02-01)."),
-    ] = None
-    truth: Annotated[
-        str | None,
-        Option(metavar="FILE", help="Print precision and recall against this truth file."),
-    ] = None
 
 
 def scan(
@@ -65,35 +44,31 @@ def scan(
 ) -> int:
     """Find shipment tracking numbers in mail.
 
-    INPUT is an mbox, a maildir, an .eml file or a directory of such. One line of JSON a shipment
-    goes to standard output or to -o (on a terminal, a line for people). Without -m the pipeline's
-    own rules read the mail: no key, no network. Conversations scanned before are left out unless a
-    message has come since; those that fail are tried again by the next scan.
+    INPUT is an mbox, a maildir, an .eml file or a directory of such, or an IMAP folder as
+    imaps://USER@HOST/FOLDER (password in FANWISE_IMAP_PASSWORD); --front reads Front instead. One
+    line of JSON a shipment goes to standard output or to -o (on a terminal, a line for people).
+    Without -m the pipeline's own rules read the mail: no key, no network. Conversations scanned
+    before are left out unless a message has come since; those that fail are tried again by the next
+    scan.
     """
     if dead_letters:
         return _list_dead_letters(work.home)
     options = read_options(work)
     if sample:
         options, flags = _sampled(options, flags)
-    options = checked(options)
+    flags = paced(flags)
+    options = checked(options, flags)
+    job_fields(options, flags)
     return _plan(options, flags) if plan else carry_on(options, flags, resume=None)
 
 
 def _plan(options: RunOptions, flags: ScanFlags) -> int:
     from fanwise.cli.loop import run_loop
     from fanwise.cli.plan import opening, put_plan
-    from fanwise.cli.profiles import parameters_and_profile
     from fanwise.pipelines.scan import plan
 
-    assert options.source is not None
-    planned = plan(
-        options.source,
-        model=options.models[0],
-        after=flags.after,
-        limit=options.limit,
-        parameters=parameters_and_profile(options)[0],
-        **opening(options),
-    )
+    given = {**opening(options), **job_fields(options, flags)}
+    planned = plan(**given)
     put_plan(run_loop(planned), as_json=options.json)
     return ExitCode.OK
 
@@ -105,37 +80,6 @@ def _sampled(options: RunOptions, flags: ScanFlags) -> tuple[RunOptions, ScanFla
         raise ConfigError("--sample brings its own mailbox", hint="leave out INPUT, or --sample")
     truth = flags.truth or str(PIPELINE.truth_path)
     return replace(options, source=str(PIPELINE.sample_path)), replace(flags, truth=truth)
-
-
-def checked(options: RunOptions) -> RunOptions:
-    """The options of a scan, with its default model.
-
-    Raises:
-        ConfigError: No mailbox, several models, or a flag that means nothing here.
-    """
-    if options.source is None:
-        raise ConfigError(
-            "no mailbox was named",
-            hint="name an mbox, a maildir or an .eml file, or try --sample",
-        )
-    if options.source == STDIN:
-        raise ConfigError(
-            "a mailbox cannot be read from standard input",
-            hint="save it to a file: it is read more than once",
-        )
-    existing(options.source)
-    if len(options.models) > 1:
-        raise ConfigError(
-            f"a scan asks one model, and {len(options.models)} were named",
-            hint=f"name one: -m {options.models[0]}",
-        )
-    if options.schema is not None:
-        raise ConfigError("a scan has its own schema", hint="leave out --schema")
-    if options.ordered and options.output is None:
-        raise ConfigError(
-            "shipments are shown as they land", hint="for the order of the mailbox, write to -o"
-        )
-    return replace(options, models=options.models or (RULES,))
 
 
 def carry_on(options: RunOptions, flags: ScanFlags, *, resume: str | None) -> int:
@@ -153,11 +97,10 @@ def carry_on(options: RunOptions, flags: ScanFlags, *, resume: str | None) -> in
     from fanwise.cli.shipments import ShipmentFile
     from fanwise.cli.work import Session
 
-    assert options.source is not None
     stored = options.stored() | {"scan": asdict(flags)}
     file = None
     if options.output is not None:
-        file = ShipmentFile(options.output, source=Path(options.source))
+        file = ShipmentFile(options.output, source=Path(options.source or ""))
     truth = _truth(flags.truth)
     session = Session(options, command=COMMAND, stored=stored, resume=resume)
     work = _Work(session, flags, file=file, remember=truth is not None)
@@ -211,23 +154,16 @@ class _Work:
 
     async def carry_out(self, session: Session) -> None:
         """Scans; what is durable by its end is in the file."""
-        from fanwise.cli.profiles import parameters_and_profile
         from fanwise.pipelines.scan import scan as scan_mail
 
         options = session.options
-        assert options.source is not None
         try:
             self.summary = await scan_mail(
-                options.source,
-                model=options.models[0],
                 home=session.home,
                 open_run=session.open_run,
-                force=self._flags.force,
-                dry_run=self._flags.dry_run,
-                after=self._flags.after,
-                limit=options.limit,
-                parameters=parameters_and_profile(options)[0],
                 on_outcome=self._landed,
+                env=environment(options),
+                **job_fields(options, self._flags),
             )
         except BudgetExhausted:
             self._write_whole()
@@ -301,6 +237,14 @@ def _say_summary(summary: ScanSummary, score: Mapping[str, Any] | None) -> None:
         f"Shipments: {summary.added:,} new, {summary.updated:,} updated, "
         f"{summary.skipped:,} known already{dry}"
     )
+    if summary.mail_api:
+        api = summary.mail_api
+        say(
+            f"Mail server: {plural(int(api['requests']), 'request')}, "
+            f"{int(api.get('refused', 0)):,} refused"
+        )
+    for warning in summary.warnings:
+        say(f"Warning: {warning}")
     for error in summary.errors[:5]:
         say(f"  {error.conversation} failed: {error.message}")
     if summary.already_scanned and not summary.processed:

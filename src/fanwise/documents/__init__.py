@@ -9,12 +9,22 @@ if TYPE_CHECKING:
     from fanwise.documents.document import Document, DocumentKind, read_document
     from fanwise.documents.identity import identified, row_id
     from fanwise.documents.mail import MailMessage, read_mail
+    from fanwise.documents.mime import Attachment
+    from fanwise.documents.onemessage import compose_message, parse_message
     from fanwise.documents.row import Row, batch_kind
     from fanwise.documents.rows import read_rows
-    from fanwise.documents.threads import Conversation, MailIndex, conversations
+    from fanwise.documents.threads import (
+        Conversation,
+        MailIndex,
+        Thread,
+        ThreadIndex,
+        conversation_of,
+        conversations,
+    )
     from fanwise.documents.transcripts import Cue, Transcript, parse_transcript, read_transcript
 
 _HOMES = {
+    "Attachment": "mime",
     "Document": "document",
     "DocumentKind": "document",
     "read_document": "document",
@@ -27,6 +37,11 @@ _HOMES = {
     "read_mail": "mail",
     "Conversation": "threads",
     "MailIndex": "threads",
+    "Thread": "threads",
+    "ThreadIndex": "threads",
+    "conversation_of": "threads",
+    "compose_message": "onemessage",
+    "parse_message": "onemessage",
     "conversations": "threads",
     "Cue": "transcripts",
     "Transcript": "transcripts",
@@ -35,6 +50,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Attachment",
     "Conversation",
     "Cue",
     "Document",
@@ -42,10 +58,15 @@ __all__ = [
     "MailIndex",
     "MailMessage",
     "Row",
+    "Thread",
+    "ThreadIndex",
     "Transcript",
     "batch_kind",
+    "compose_message",
+    "conversation_of",
     "conversations",
     "identified",
+    "parse_message",
     "parse_transcript",
     "read_document",
     "read_mail",

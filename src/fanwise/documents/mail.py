@@ -162,7 +162,12 @@ def place_of(raw: RawMessage) -> str:
 def identity_of(raw: RawMessage, head: Head) -> str:
     """A message's id: its own, else a hash of the whole message."""
     own = own_id(head.raw("message-id"))
-    return own or f"{blake2b(raw.data, digest_size=12).hexdigest()}@without-message-id"
+    return own or hashed(raw.data)
+
+
+def hashed(data: bytes) -> str:
+    """The id of a message that bears none."""
+    return f"{blake2b(data, digest_size=12).hexdigest()}@without-message-id"
 
 
 def forwards(subject: str) -> bool:

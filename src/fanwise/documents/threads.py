@@ -17,9 +17,10 @@ from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
 
-from fanwise.documents.headers import Head, addresses, instant, message_ids, read_head
+from fanwise.documents.headers import Head, addresses, instant, message_ids, own_id, read_head
 from fanwise.documents.mail import (
     MailMessage,
+    hashed,
     identity_of,
     parsed,
     raw_messages,
@@ -90,39 +91,49 @@ def conversations(
             yield index.read(thread)
 
 
-class MailIndex:
-    """Where every message of a mailbox stands and which conversation it belongs to.
+class ThreadIndex:
+    """Which conversation each message belongs to, out of the messages' heads alone.
 
-    Building it reads the whole mailbox once. It holds no open file.
-
-    Args:
-        source: As for :func:`fanwise.documents.read_mail`.
-
-    Raises:
-        InputError: The source is missing, empty or no mail.
+    Messages are numbered as they are added, from 0; :attr:`Thread.messages` holds these numbers.
     """
 
-    def __init__(self, source: str | Path) -> None:
-        self._files: list[str] = []
-        self._file = array("q")  # per message: its file, where in it, how long, on which line
-        self._offset = array("q")
-        self._size = array("q")
-        self._line = array("q")
+    def __init__(self) -> None:
         self._date = array("d")
         self._node = array("q")
         self._links = _Links()
         self._pairs: dict[int, int] = {}
         self._orphans: dict[int, int] = {}
-        for raw in raw_messages(source):
-            self._add(raw)
-        self._pairs.clear()
-        self._orphans.clear()
 
     def __len__(self) -> int:
-        return len(self._file)
+        return len(self._node)
 
     def __repr__(self) -> str:
-        return f"MailIndex({len(self)} messages)"
+        return f"{type(self).__name__}({len(self)} messages)"
+
+    def add(self, head: bytes) -> int:
+        """Takes in a message.
+
+        Args:
+            head: Its header, or the whole of it.
+
+        Returns:
+            Its number.
+        """
+        fields = read_head(head)
+        return self._take(fields, own_id(fields.raw("message-id")) or hashed(head))
+
+    def _take(self, head: Head, identity: str) -> int:
+        number = len(self)
+        date = instant(head)
+        subject, is_reply = plain_subject(head.text("subject", most=1000))
+        self._date.append(math.nan if date is None else date)
+        node = self._links.own(_key(identity), _key(subject))
+        self._node.append(node)
+        above = _above(head)
+        self._links.chain([self._links.node(_key(name)) for name in above], node)
+        if len(subject) > 3:
+            self._join_by_subject(number, head, subject, joins=is_reply and not above)
+        return number
 
     def threads(self) -> Iterator[Thread]:
         """The conversations, in the order of their first messages."""
@@ -147,29 +158,6 @@ class MailIndex:
             members.sort(key=lambda m: (_or_last(self._date[m]), m))
             yield from self._parts(members)
 
-    def read(self, thread: Thread) -> Conversation:
-        """The messages of a thread. Copies of one message (the same id and text) are given once.
-
-        Raises:
-            InputError: A file of the mailbox has changed since the index was built.
-        """
-        messages: list[MailMessage] = []
-        seen: set[tuple[str, int]] = set()
-        for number in thread.messages:
-            message = parsed(self._raw(number))
-            key = (message.message_id, hash(message.text))
-            if key not in seen:
-                seen.add(key)
-                messages.append(message)
-        subjects = (message.subject for message in messages if message.subject)
-        return Conversation(
-            id=thread.id,
-            subject=next(subjects, ""),
-            messages=tuple(messages),
-            latest_at=thread.latest_at,
-            latest_id=thread.latest_id,
-        )
-
     def _parts(self, members: list[int]) -> Iterator[Thread]:
         name = f"{self._links.key(self._links.top(self._node[members[0]])):016x}"
         for start in range(0, len(members), MAX_MESSAGES):
@@ -183,26 +171,6 @@ class MailIndex:
                 latest_id=f"{self._links.key(self._node[latest]):016x}",
                 messages=tuple(part),
             )
-
-    def _add(self, raw: RawMessage) -> None:
-        number = len(self._file)
-        name = str(raw.path)
-        if not self._files or self._files[-1] != name:
-            self._files.append(name)
-        head = read_head(raw.data)
-        date = instant(head)
-        subject, is_reply = plain_subject(head.text("subject", most=1000))
-        self._file.append(len(self._files) - 1)
-        self._offset.append(-1 if raw.alone else raw.offset)
-        self._size.append(raw.size)
-        self._line.append(raw.line)
-        self._date.append(math.nan if date is None else date)
-        node = self._links.own(_key(identity_of(raw, head)), _key(subject))
-        self._node.append(node)
-        above = _above(head)
-        self._links.chain([self._links.node(_key(name)) for name in above], node)
-        if len(subject) > 3:
-            self._join_by_subject(number, head, subject, joins=is_reply and not above)
 
     def _join_by_subject(self, number: int, head: Head, subject: str, *, joins: bool) -> None:
         senders = addresses(head.all("from"))
@@ -224,6 +192,50 @@ class MailIndex:
         apart = abs(self._date[one] - self._date[other])
         return math.isnan(apart) or apart <= _APART_S
 
+
+class MailIndex(ThreadIndex):
+    """Where every message of a mailbox stands and which conversation it belongs to.
+
+    Building it reads the whole mailbox once. It holds no open file.
+
+    Args:
+        source: As for :func:`fanwise.documents.read_mail`.
+
+    Raises:
+        InputError: The source is missing, empty or no mail.
+    """
+
+    def __init__(self, source: str | Path) -> None:
+        super().__init__()
+        self._files: list[str] = []
+        self._file = array("q")  # per message: its file, where in it, how long, on which line
+        self._offset = array("q")
+        self._size = array("q")
+        self._line = array("q")
+        for raw in raw_messages(source):
+            self._add(raw)
+        self._pairs.clear()
+        self._orphans.clear()
+
+    def read(self, thread: Thread) -> Conversation:
+        """The messages of a thread. Copies of one message (the same id and text) are given once.
+
+        Raises:
+            InputError: A file of the mailbox has changed since the index was built.
+        """
+        return conversation_of(thread, [parsed(self._raw(number)) for number in thread.messages])
+
+    def _add(self, raw: RawMessage) -> None:
+        name = str(raw.path)
+        if not self._files or self._files[-1] != name:
+            self._files.append(name)
+        self._file.append(len(self._files) - 1)
+        self._offset.append(-1 if raw.alone else raw.offset)
+        self._size.append(raw.size)
+        self._line.append(raw.line)
+        head = read_head(raw.data)
+        self._take(head, identity_of(raw, head))
+
     def _raw(self, number: int) -> RawMessage:
         path = Path(self._files[self._file[number]])
         if path.parent.name in {"cur", "new"}:
@@ -244,6 +256,25 @@ class MailIndex:
         if not self._links.is_own(self._node[number], key):
             raise _changed(path)
         return raw
+
+
+def conversation_of(thread: Thread, read: Sequence[MailMessage]) -> Conversation:
+    """A conversation of messages that were read, oldest first; copies are given once."""
+    messages: list[MailMessage] = []
+    seen: set[tuple[str, int]] = set()
+    for message in read:
+        key = (message.message_id, hash(message.text))
+        if key not in seen:
+            seen.add(key)
+            messages.append(message)
+    subjects = (message.subject for message in messages if message.subject)
+    return Conversation(
+        id=thread.id,
+        subject=next(subjects, ""),
+        messages=tuple(messages),
+        latest_at=thread.latest_at,
+        latest_id=thread.latest_id,
+    )
 
 
 class _Links:

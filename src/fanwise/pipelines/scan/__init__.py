@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from fanwise.pipelines import Pipeline
 
 if TYPE_CHECKING:
-    from fanwise.pipelines.scan.execute import plan, scan
+    from fanwise.pipelines.scan.execute import execute, plan, scan
+    from fanwise.pipelines.scan.front import FrontInbox
     from fanwise.pipelines.scan.job import ScanJob
     from fanwise.pipelines.scan.records import Dropped, Reading, Shipment
     from fanwise.pipelines.scan.scoring import Score, read_truth, score
@@ -23,11 +24,15 @@ PIPELINE = Pipeline(
     sample="sample/mail.mbox",
     truth="sample/truth.jsonl",
     rules={"scan_extraction": "fanwise.pipelines.scan.rules:rules"},
+    job="fanwise.pipelines.scan.job:ScanJob",
+    execute="fanwise.pipelines.scan.execute:execute",
+    files=("source",),
 )
 
 _HOMES = {
     "ConversationSource": "sources",
     "Dropped": "records",
+    "FrontInbox": "front",
     "Listed": "sources",
     "Mailbox": "sources",
     "Reading": "records",
@@ -37,6 +42,7 @@ _HOMES = {
     "ScanSummary": "summary",
     "Score": "scoring",
     "Shipment": "records",
+    "execute": "execute",
     "plan": "execute",
     "read_truth": "scoring",
     "scan": "execute",
@@ -47,6 +53,7 @@ __all__ = [
     "PIPELINE",
     "ConversationSource",
     "Dropped",
+    "FrontInbox",
     "Listed",
     "Mailbox",
     "Reading",
@@ -56,6 +63,7 @@ __all__ = [
     "ScanSummary",
     "Score",
     "Shipment",
+    "execute",
     "plan",
     "read_truth",
     "scan",

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from dataclasses import fields as fields_of
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any, Self, cast
 
-from fanwise.errors import ConfigError
-from fanwise.pipelines.scan.sources import ConversationSource
-from fanwise.records import NOTHING, Json
+import fanwise as fw
+from fanwise.pipelines.scan.sources import ConversationSource, is_source
+from fanwise.pipelines.scan.strategies import STRATEGIES, Pacing
 
 RULES_MODEL = "builtin/rules"
+FRONT_RPM = 50.0
+MOST_A_PAGE = 100
+_HINT = "each field above says what it takes"
+_SPELLINGS = {
+    "batchSize": "batch_size",
+    "pageSize": "page_size",
+    "maxPages": "max_pages",
+    "BATCH_DELAY_MS": "batch_delay_ms",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +31,10 @@ class ScanJob:
     """A mailbox, and how it is to be scanned.
 
     Args:
-        source: An mbox, maildir or ``.eml`` file, a directory of such, or a source of one's own.
+        source: An mbox, maildir or ``.eml`` file, a directory of such; an IMAP folder as
+            ``imaps://user@host/folder``; or a source of one's own. ``None`` where ``front`` is
+            given.
+        front: An inbox of Front (``inb_123``), or a search as Front writes it.
         model: Whom to ask, as ``provider/model``; the pipeline's own rules by default.
         force: Scan what was scanned before too.
         dry_run: Write nothing, neither tables nor journal. What a paid model answers is then paid
@@ -27,38 +42,227 @@ class ScanJob:
         after: Only conversations with a message since then: epoch seconds, a date, or its ISO
             form.
         limit: At most so many conversations.
+        page_size: Conversations a page of Front, 1 to 100.
+        max_pages: At most so many pages of Front.
+        front_rpm: Requests a minute that Front's plan allows the company: 50, 100 or 200.
+        strategy: ``adaptive``, ``fixed``, ``larger``, ``semaphore`` or ``parallel-batches``.
+        batch_size: Another size than the strategy's own, 1 to 1000.
+        batch_delay_ms: The pause between two batches in milliseconds.
+        rpm: Requests a minute that the model's provider allows. With a strategy or one of these
+            figures the job's own limits hold instead of those of the run's options.
+        tpm: Tokens a minute that it allows.
+        tpd: Tokens a day that it allows: one scan uses no more.
         parameters: Sampling parameters by the provider's own names.
 
     Raises:
-        ConfigError: ``after`` is no date, or ``limit`` is below 1.
+        InvalidFields: Fields that are wrong, with one reason for each of them.
     """
 
-    source: str | Path | ConversationSource
+    source: str | Path | ConversationSource | None = None
+    front: str | None = None
     model: str = RULES_MODEL
     force: bool = False
     dry_run: bool = False
     after: float | str | date | None = None
     limit: int | None = None
-    parameters: Mapping[str, Json] = NOTHING
+    page_size: int = MOST_A_PAGE
+    max_pages: int | None = None
+    front_rpm: float = FRONT_RPM
+    strategy: str = "adaptive"
+    batch_size: int | None = None
+    batch_delay_ms: float | None = None
+    rpm: float | None = None
+    tpm: float | None = None
+    tpd: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 1:
-            raise ConfigError(f"limit is {self.limit}", hint="give 1 or more, or leave it out")
-        _instant(self.after)
+        wrong = dict(_faults(self))
+        if wrong:
+            raise fw.errors.InvalidFields("scan", wrong, hint=_HINT)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The job that JSON describes; null leaves a field out.
+
+        ``batchSize``, ``pageSize``, ``maxPages`` and ``BATCH_DELAY_MS`` are other spellings.
+
+        Raises:
+            InvalidFields: One reason for each field that is wrong; unknown fields are wrong too.
+        """
+        known = [one.name for one in fields_of(cls)]
+        wrong: dict[str, str] = {}
+        taken: dict[str, Any] = {}
+        for given, value in fields.items():
+            name = _SPELLINGS.get(given, given)
+            if value is None:
+                continue
+            if name not in known:
+                wrong[given] = f"there is no such field; there are {', '.join(known)}"
+            elif name in taken:
+                wrong[given] = f"is given twice, as {name} too"
+            else:
+                taken[name] = value
+        if "source" in taken and not isinstance(taken["source"], str):
+            wrong["source"] = f"is {_shown(taken.pop('source'))}; it is the path of a mailbox"
+            taken.setdefault("front", "given")  # so that its absence is not told as well
+        try:
+            job = cls(**taken)
+        except fw.errors.InvalidFields as error:
+            wrong = {**error.fields, **wrong}
+        else:
+            if not wrong:
+                return job
+        raise fw.errors.InvalidFields("scan", wrong, hint=_HINT)
+
+    def as_json(self) -> dict[str, Any]:
+        """What :meth:`from_json` makes this job of again.
+
+        Raises:
+            ConfigError: Its source is an object, which JSON cannot hold.
+        """
+        found = {one.name: getattr(self, one.name) for one in fields_of(self)}
+        if self.source is not None:
+            if not isinstance(self.source, (str, Path)):
+                raise fw.errors.ConfigError(
+                    f"a {type(self.source).__name__} cannot be written as JSON",
+                    hint="name the source by a path, an imaps:// address or front=…",
+                )
+            found["source"] = str(self.source)
+        if isinstance(self.after, date):
+            found["after"] = self.after.isoformat()
+        return found | {"parameters": dict(self.parameters)}
 
     @property
     def since(self) -> float | None:
         """``after`` in epoch seconds; a day without a time zone begins in UTC."""
-        return _instant(self.after)
+        return instant(self.after)
+
+    @property
+    def pacing(self) -> Pacing:
+        """How conversations are let out."""
+        return Pacing(
+            strategy=self.strategy,
+            batch_size=self.batch_size,
+            batch_delay_ms=self.batch_delay_ms,
+        )
 
 
-def _instant(after: float | str | date | None) -> float | None:
-    if after is None or isinstance(after, (int, float)):
+def instant(after: object) -> float | None:
+    """A moment as epoch seconds; ``None`` for none.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if after is None or (isinstance(after, (int, float)) and not isinstance(after, bool)):
+        if after is not None and not math.isfinite(after):
+            raise ValueError
         return after
-    try:
-        day = datetime.fromisoformat(after if isinstance(after, str) else after.isoformat())
-    except ValueError as error:
-        raise ConfigError(
-            f"{after!r} is no date", hint="write it as 2026-02-01 or 2026-02-01T08:00"
-        ) from error
+    if not isinstance(after, (str, date)):
+        raise ValueError  # noqa: TRY004 - told in one way, whatever is wrong with it
+    day = datetime.fromisoformat(after if isinstance(after, str) else after.isoformat())
     return (day if day.tzinfo else day.replace(tzinfo=UTC)).timestamp()
+
+
+def _faults(job: ScanJob) -> Iterator[tuple[str, str]]:
+    """Each wrong field with its reason. Nothing is known of the fields' types yet."""
+    yield from _source_faults(job)
+    if (fault := _model_fault(job.model)) is not None:
+        yield "model", fault
+    for name in ("force", "dry_run"):
+        if not isinstance(getattr(job, name), bool):
+            yield name, f"is {_shown(getattr(job, name))}; it is true or false"
+    try:
+        instant(job.after)
+    except (ValueError, OverflowError):
+        yield "after", f"{_shown(job.after)} is no date; write 2026-02-01 or 2026-02-01T08:00"
+    for name, most in (
+        ("limit", None),
+        ("page_size", MOST_A_PAGE),
+        ("max_pages", None),
+        ("batch_size", 1000),
+        ("tpd", None),
+    ):
+        if (
+            fault := _count_fault(getattr(job, name), most, needed=name == "page_size")
+        ) is not None:
+            yield name, fault
+    for name, least in (("front_rpm", 1.0), ("rpm", 0.0), ("tpm", 0.0), ("batch_delay_ms", None)):
+        fault = _number_fault(getattr(job, name), least, needed=name == "front_rpm")
+        if fault is not None:
+            yield name, fault
+    yield from _strategy_faults(job)
+    parameters: Any = job.parameters
+    if not isinstance(parameters, Mapping):
+        yield "parameters", f"is {_shown(parameters)}; it is an object such as {{'temperature': 0}}"
+
+
+def _source_faults(job: ScanJob) -> Iterator[tuple[str, str]]:
+    source: Any = job.source
+    front: Any = job.front
+    if front is not None and (not isinstance(front, str) or not front.strip()):
+        yield "front", f"is {_shown(front)}; it is an inbox such as inb_123, or a search"
+    if source is None:
+        if front is None:
+            yield "source", "is missing; name a mailbox, or an inbox of Front in front"
+    elif front is not None:
+        yield "front", "is given beside source; a scan reads one of them"
+    elif isinstance(source, (str, Path)):
+        if not str(source).strip():
+            yield "source", "is empty; name a mailbox"
+    elif not is_source(source):
+        kind = type(source).__name__
+        yield (
+            "source",
+            f"a {kind} is no source of mail; give a path, or an object with name, pages, fetch",
+        )
+
+
+def _strategy_faults(job: ScanJob) -> Iterator[tuple[str, str]]:
+    strategy: Any = job.strategy
+    if strategy not in STRATEGIES:
+        yield "strategy", f"is {_shown(strategy)}; it is one of {', '.join(STRATEGIES)}"
+        return
+    if strategy == "adaptive":
+        for name in ("batch_size", "batch_delay_ms"):
+            if getattr(job, name) is not None:
+                yield name, f"means nothing to adaptive; name a strategy: {STRATEGIES[1]}"
+    elif strategy in {"semaphore", "parallel-batches"} and job.batch_delay_ms:
+        yield "batch_delay_ms", f"means nothing to {strategy}: no batch waits for another"
+
+
+def _count_fault(value: Any, most: int | None, *, needed: bool) -> str | None:
+    if value is None and not needed:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return f"is {_shown(value)}; it is a whole number"
+    if value < 1 or (most is not None and value > most):
+        return f"is {value}; it is " + ("1 or more" if most is None else f"1 to {most}")
+    return None
+
+
+def _number_fault(value: Any, least: float | None, *, needed: bool) -> str | None:
+    """What is wrong with a number; ``least`` is exclusive at 0, and ``None`` allows 0."""
+    if value is None and not needed:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return f"is {_shown(value)}; it is a number"
+    if least is None:
+        return None if 0 <= value <= 600_000 else f"is {value:g}; it is 0 to 600000"
+    if least > 0:
+        return None if value >= least else f"is {value:g}; it is {least:g} or more"
+    return None if value > 0 else f"is {value:g}; it is above 0"
+
+
+def _model_fault(value: Any) -> str | None:
+    if isinstance(value, str) and len(value) <= 200:
+        separator = "/" if "/" in value else ":"
+        provider, _, name = value.partition(separator)
+        if provider.strip() and name.strip():
+            return None
+    return f"is {_shown(value)}; write provider/model, such as openai/gpt-4o-mini or {RULES_MODEL}"
+
+
+def _shown(value: object) -> str:
+    text = repr(cast("Any", value))
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,6 +1,6 @@
 """Where conversations come from.
 
-One adapter a kind of mailbox. Files are here; IMAP and web APIs have the same three members.
+One adapter a kind of mailbox: files are here, Front and IMAP in modules of their own.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ class ConversationSource(Protocol):
 
     Pages are asked for one after another while conversations of earlier pages are being fetched,
     several at a time.
+
+    It may have three members more: ``total`` (how many conversations there are, for progress;
+    ``None`` while that is unknown), ``statistics()`` (its requests, for the summary) and
+    ``aclose()``, awaited when the scan ends.
     """
 
     @property
@@ -78,6 +82,7 @@ class Mailbox:
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         self._index: MailIndex | None = None
+        self._total: int | None = None
 
     def __repr__(self) -> str:
         return f"<Mailbox {self._path}>"
@@ -86,8 +91,14 @@ class Mailbox:
     def name(self) -> str:
         return str(self._path)
 
+    @property
+    def total(self) -> int | None:
+        """How many conversations there are; ``None`` before the first page."""
+        return self._total
+
     async def pages(self) -> AsyncIterator[Sequence[Listed]]:
         index = self._index = await asyncio.to_thread(self._indexed)
+        self._total = await asyncio.to_thread(lambda: sum(1 for _ in index.threads()))
         threads = index.threads()
         while page := await asyncio.to_thread(lambda: list(islice(threads, PAGE))):
             yield [
@@ -112,6 +123,11 @@ class Mailbox:
         return MailIndex(self._path)
 
 
+def is_source(source: object) -> bool:
+    """Whether something has the members of a source."""
+    return all(hasattr(source, name) for name in ("name", "pages", "fetch"))
+
+
 def as_source(source: object) -> ConversationSource:
     """A source as it is, or the mailbox at a path.
 
@@ -120,7 +136,7 @@ def as_source(source: object) -> ConversationSource:
     """
     if isinstance(source, (str, Path)):
         return Mailbox(source)
-    if all(hasattr(source, name) for name in ("name", "pages", "fetch")):
+    if is_source(source):
         return source  # type: ignore[return-value]
     raise ConfigError(
         f"a {type(source).__name__} is no source of mail",

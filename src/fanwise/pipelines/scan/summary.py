@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from fanwise.pipelines.scan.tables import Changes
 from fanwise.records import Json
@@ -40,6 +40,10 @@ class ScanSummary:
         total: Conversations seen in the source.
         errors: The first 100 failures.
         duration_ms: Wall time in milliseconds.
+        model: Who answered, as ``provider/model``.
+        strategy: How conversations were let out.
+        warnings: What is risky about it.
+        mail_api: Requests to a mail server or API with limits of its own; empty for files.
     """
 
     status: Literal["success", "partial", "error"]
@@ -56,8 +60,12 @@ class ScanSummary:
     total: int = 0
     errors: Sequence[ScanError] = ()
     duration_ms: int = 0
+    model: str = ""
+    strategy: str = "adaptive"
+    warnings: Sequence[str] = ()
+    mail_api: Mapping[str, float] = field(default_factory=dict[str, float])
 
-    def as_json(self) -> Mapping[str, Json]:
+    def as_json(self) -> dict[str, Json]:
         """The summary as plain JSON."""
         return {
             "status": self.status,
@@ -77,6 +85,10 @@ class ScanSummary:
                 for error in self.errors
             ],
             "duration_ms": self.duration_ms,
+            "model": self.model,
+            "strategy": self.strategy,
+            "warnings": list(self.warnings),
+            "mail_api": dict(self.mail_api),
         }
 
 
@@ -110,9 +122,17 @@ class Tally:
             self.errors.append(ScanError(conversation=conversation, message=message))
 
     def summary(
-        self, *, duration_s: float, complete: bool, dry_run: bool, aborted: bool = False
+        self,
+        *,
+        duration_s: float,
+        complete: bool,
+        dry_run: bool,
+        aborted: bool = False,
+        **more: Any,
     ) -> ScanSummary:
-        """The account as it stands; ``aborted`` says that an exception ended the scan."""
+        """The account as it stands; ``aborted`` says that an exception ended the scan, and ``more``
+        are further fields of the summary.
+        """
         status: Literal["success", "partial", "error"] = "success"
         if self.failed or aborted:
             status = "partial" if self.processed else "error"
@@ -131,4 +151,5 @@ class Tally:
             total=self.total,
             errors=tuple(self.errors),
             duration_ms=round(duration_s * 1000),
+            **more,
         )

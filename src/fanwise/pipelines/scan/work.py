@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import fanwise as fw
@@ -13,7 +13,8 @@ from fanwise.clock import Clock
 from fanwise.pipelines.scan import reading
 from fanwise.pipelines.scan.job import ScanJob
 from fanwise.pipelines.scan.records import Reading
-from fanwise.pipelines.scan.sources import Listed, as_source
+from fanwise.pipelines.scan.sources import ConversationSource, Listed
+from fanwise.pipelines.scan.strategies import Turns
 from fanwise.pipelines.scan.summary import ScanSummary, Tally
 from fanwise.pipelines.scan.tables import (
     Changes,
@@ -24,6 +25,7 @@ from fanwise.pipelines.scan.tables import (
     scan_history,
     scanned,
 )
+from fanwise.pipelines.scan.telling import Teller
 from fanwise.records import Json, Outcome
 
 if TYPE_CHECKING:
@@ -54,16 +56,30 @@ class Work:
 
     Args:
         job: What to scan, and how.
+        source: What the job names; closed at the end.
         store: The tables; ``None`` for a dry run where there are none.
         clock: Time.
+        teller: Tells of what has happened.
     """
 
-    def __init__(self, job: ScanJob, *, store: fw.Store | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        job: ScanJob,
+        *,
+        source: ConversationSource,
+        store: fw.Store | None,
+        clock: Clock,
+        teller: Teller | None = None,
+    ) -> None:
         self._job = job
         self._store = store
         self._clock = clock
-        self._source = as_source(job.source)
+        self._source = source
+        self._teller = teller or Teller(None)
         self._since = job.since
+        pacing = job.pacing
+        self._turns = Turns(pacing) if pacing.in_turn else None
+        self._gate = asyncio.Semaphore(pacing.size) if job.strategy == "semaphore" else None
         self._tally = Tally()
         self._run_id = ""
 
@@ -92,9 +108,23 @@ class Work:
                 complete=complete,
                 dry_run=self._job.dry_run,
                 aborted=error is not None,
+                model=self._job.model,
+                strategy=self._job.strategy,
+                warnings=self._job.pacing.warnings(rpm=self._job.rpm),
+                mail_api=self._mail_api(),
             )
-            await self._write_history(summary, started_at=started_at, error=error)
+            try:
+                await self._write_history(summary, started_at=started_at, error=error)
+            finally:
+                await self.aclose()
+        await self._teller.tell("complete", _in_words(summary), data=summary.as_json())
         return summary
+
+    async def aclose(self) -> None:
+        """Closes the source."""
+        close = getattr(self._source, "aclose", None)
+        if close is not None:
+            await close()
 
     async def _through(
         self, run: fw.Run, on_outcome: Callable[[Outcome], Awaitable[None] | None] | None
@@ -103,6 +133,9 @@ class Work:
         async with mapped as outcomes:
             async for outcome in outcomes:
                 await self._take(outcome)
+                await self._tell(outcome)
+                if self._turns is not None:
+                    self._turns.ended()
                 if on_outcome is not None:
                     told = on_outcome(outcome)
                     if told is not None:
@@ -128,12 +161,20 @@ class Work:
                     self._tally.already_scanned += 1
                 elif not old:
                     taken += 1
+                    if self._turns is not None:
+                        await self._turns.wait()
                     yield listed
                 if taken == self._job.limit:
                     return
 
     async def conversation(self, ctx: fw.Context, listed: Listed) -> ScanItem:
         """One item: read a conversation and write what it holds."""
+        async with AsyncExitStack() as stack:
+            if self._gate is not None:
+                await stack.enter_async_context(self._gate)
+            return await self._conversation(ctx, listed)
+
+    async def _conversation(self, ctx: fw.Context, listed: Listed) -> ScanItem:
         conversation = await self._source.fetch(listed)
         found = await reading.read(
             ctx, conversation, model=self._job.model, parameters=self._job.parameters
@@ -181,6 +222,38 @@ class Work:
             await self._store.write(write)
         self._tally.fails(listed.id, reason)
 
+    async def _tell(self, outcome: Outcome) -> None:
+        tally = self._tally
+        total: int | None = getattr(self._source, "total", None)
+        if total is not None and self._job.limit is not None:
+            total = min(total, tally.already_scanned + self._job.limit)
+        self._teller.reach(tally.already_scanned + tally.processed + tally.failed, total)
+        listed: Listed = outcome.item
+        if not outcome.ok:
+            reason = _reason(outcome.error)
+            data: dict[str, Any] = {"conversation": listed.id, "message": reason}
+            await self._teller.tell(
+                "error", f"{listed.id} failed: {reason}", subject=listed.id, data=data
+            )
+            return
+        item: ScanItem = outcome.value
+        found = item.reading.shipments
+        data = {
+            "conversation": item.conversation,
+            "subject": item.subject,
+            "supplier": item.reading.supplier,
+            "shipments": [asdict(shipment) for shipment in found],
+            "model": self._job.model,
+        }
+        numbers = ", ".join(shipment.tracking_number for shipment in found)
+        await self._teller.tell(
+            "result", numbers or "no tracking number", subject=listed.id, data=data
+        )
+
+    def _mail_api(self) -> Mapping[str, float]:
+        statistics = getattr(self._source, "statistics", None)
+        return {} if statistics is None else statistics()
+
     async def _write_history(
         self,
         summary: ScanSummary,
@@ -220,6 +293,13 @@ def _item_id(listed: Listed) -> str:
 
 def _description(listed: Listed) -> Json:
     return {"conversation": listed.id, "messages": listed.messages}
+
+
+def _in_words(summary: ScanSummary) -> str:
+    return (
+        f"{summary.processed} of {summary.total} conversations read, {summary.added} shipments "
+        f"added, {summary.updated} updated, {summary.failed} failed"
+    )
 
 
 def _reason(error: BaseException | None) -> str:

@@ -211,7 +211,7 @@ async def test_after_and_limit_choose_conversations(box: Path) -> None:
     assert (await scanning(box, limit=3, dry_run=True)).processed == 3
     with pytest.raises(ConfigError, match="soon"):
         await scanning(box, after="soon")
-    with pytest.raises(ConfigError, match="limit is 0"):
+    with pytest.raises(ConfigError, match="limit: is 0"):
         await scanning(box, limit=0)
 
 
