@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from fanwise.retry.body import read_body
+from fanwise.retry.headers import retry_after_s
 from fanwise.retry.signs import says_day_is_used_up, says_key_refused, says_no_credit
 
 if TYPE_CHECKING:
+    from fanwise.clock import Clock
     from fanwise.engine.pools import Pool, Target
     from fanwise.engine.work import Call
     from fanwise.errors import CallError
@@ -84,6 +86,17 @@ def why_dead(failure: Failure) -> str:
     return ""
 
 
+def back_after_s(failure: Failure, *, wall_s: float) -> float | None:
+    """After how long a key whose quota is used up may be used again, as its provider says.
+
+    ``None`` where it says nothing, and of a key that was refused or cannot pay.
+    """
+    if failure.status != 429 or says_no_credit(read_body(failure.body)):
+        return None
+    asked_s = retry_after_s(failure.headers, wall_s=wall_s)
+    return read_body(failure.body).retry_after_s if asked_s is None else asked_s
+
+
 class KeyRing:
     """The keys of one model, each with its own quota pool until they turn out to share one.
 
@@ -92,9 +105,13 @@ class KeyRing:
 
     Args:
         targets: The model behind each of its keys, at least two.
+        clock: Time. A key whose quota of the day is used up is in use again when the provider has
+            said that it may be; one that was refused never is in this run.
     """
 
-    def __init__(self, targets: Sequence[Target]) -> None:
+    def __init__(self, targets: Sequence[Target], *, clock: Clock) -> None:
+        self._clock = clock
+        self._back_at: dict[str, float] = {}
         self._targets = [replace(target, ring=self) for target in targets]
         self._used = [0] * len(targets)
         self._dead: dict[str, str] = {}
@@ -122,6 +139,7 @@ class KeyRing:
 
     def pick(self) -> Target:
         """The model behind the key for the next request; the first one where all are dead."""
+        self._revive()
         for place, target in enumerate(self._targets):
             joined = target.pool.joined
             if joined is not None:
@@ -131,6 +149,14 @@ class KeyRing:
             return self._targets[0]
         self._used[place] += 1
         return self._targets[place]
+
+    def _revive(self) -> None:
+        """Takes keys into use again whose quota has come back."""
+        if self._back_at:
+            now = self._clock.monotonic()
+            for name in [name for name, at in self._back_at.items() if at <= now]:
+                del self._back_at[name], self._dead[name]
+                _LOG.warning("the key in %s is in use again", name)
 
     def give_up(self, error: CallError) -> None:
         """Ends every pool in which nothing was served: there is no key left."""
@@ -149,8 +175,12 @@ class KeyRing:
         if not why:
             return False
         name = target.key_name
+        self._revive()
         if name not in self._dead:
             self._dead[name] = why
+            back_s = back_after_s(failure, wall_s=self._clock.wall())
+            if back_s is not None:
+                self._back_at[name] = self._clock.monotonic() + back_s
             left = len(self._targets) - len(self._dead)
             _LOG.warning(
                 "the key in %s is out of use: %s; %d of %d keys of %s left",

@@ -151,7 +151,9 @@ class Pools:
         """A model behind several keys. Stated limits hold for all of them together."""
         limits = self._limits
         apart = limits.stated_concurrency is None and not any(limits.quotas())
-        ring = KeyRing([self._add(endpoint, apart=apart) for endpoint in endpoints])
+        ring = KeyRing(
+            [self._add(endpoint, apart=apart) for endpoint in endpoints], clock=self._clock
+        )
         self._rings.append(ring)
         return ring.first
 

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from fanwise.clock import LoopClock
-from fanwise.engine.keyring import KeyState, choice, hopeless, why_dead
+from fanwise.engine.keyring import KeyState, back_after_s, choice, hopeless, why_dead
 from fanwise.engine.pools import Pools
 from fanwise.errors import RateLimited
 from fanwise.limits.settings import Limits
@@ -118,6 +118,35 @@ def test_a_dead_key_leaves_with_a_warning_that_names_its_variable(caplog):
     assert len(caplog.records) == 3, "one for each key"
     assert "OPENAI_API_KEY_1 is out of use: the provider refuses it (401)" in caplog.text
     assert len(ring.dead) == 3
+
+
+DAY = '{"error": {"message": "tokens per day (TPD): Limit 9. Please try again in 30s."}}'
+PAID = '{"error": {"code": "insufficient_quota", "message": "try again in 30s"}}'
+
+
+@pytest.mark.parametrize(
+    ("failure", "back_s"),
+    [
+        (refusal(429, DAY), 30.0),
+        (refusal(429, DAY.replace(" Please try again in 30s.", "")), None),
+        (refusal(429, PAID), None),
+        (refusal(401, DAY), None),
+    ],
+)
+def test_a_key_is_back_only_when_its_quota_is(failure, back_s):
+    assert back_after_s(failure, wall_s=0.0) == back_s
+
+    async def main():
+        first = pools().target("openai/m")
+        ring = first.ring
+        assert ring.drop(first, failure)
+        await asyncio.sleep(29)
+        assert {ring.pick().key_name for _ in range(4)} == {"OPENAI_API_KEY_2"}
+        await asyncio.sleep(2)
+        assert ("OPENAI_API_KEY_1" in {ring.pick().key_name for _ in range(4)}) is bool(back_s)
+        assert bool(ring.dead) is not bool(back_s)
+
+    run_virtual(main())
 
 
 def test_a_request_that_fails_for_itself_costs_no_key():
