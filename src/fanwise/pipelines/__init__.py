@@ -11,9 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from fanwise.records import NOTHING, Json, Request
+
+if TYPE_CHECKING:
+    from fanwise.pipelines.forms import Field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,10 @@ class Pipeline:
         job: The place of its :class:`Job`, likewise; empty where it takes none of JSON.
         execute: The place of its :class:`Execute`.
         files: The fields of its jobs that name files.
+        plan: The place of ``async (job, **options) -> Plan``, which says what a job would ask for,
+            cost and take; empty where nothing is known of it.
+        form: The place of the :class:`~fanwise.pipelines.forms.Field` values its jobs are made of;
+            without them people are asked for JSON.
     """
 
     name: str
@@ -118,6 +125,18 @@ class Pipeline:
     job: str = ""
     execute: str = ""
     files: Sequence[str] = ()
+    plan: str = ""
+    form: str = ""
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        """What its jobs are made of, in the order in which people are asked."""
+        return cast("Sequence[Field]", _loaded(self.form)) if self.form else ()
+
+    @property
+    def estimate(self) -> Callable[..., Awaitable[Any]] | None:
+        """What says beforehand what a job would ask for, cost and take."""
+        return cast("Callable[..., Awaitable[Any]]", _loaded(self.plan)) if self.plan else None
 
     @property
     def job_type(self) -> type[Job]:

@@ -11,7 +11,7 @@ from fanwise import __version__
 from fanwise.service import problems
 from fanwise.service.guard import App, Guard
 from fanwise.service.hub import Hub
-from fanwise.service.routes import health, openai, pages, runs, streams, uploads
+from fanwise.service.routes import health, openai, pages, plans, runs, streams, uploads
 
 SEED_PREFIXES = (
     "/api/review/",
@@ -21,7 +21,15 @@ SEED_PREFIXES = (
     "/api/tailor",
 )
 
-ROUTERS = (health.router, runs.router, streams.router, uploads.router, openai.router, pages.router)
+ROUTERS = (
+    health.router,
+    runs.router,
+    plans.router,
+    streams.router,
+    uploads.router,
+    openai.router,
+    pages.router,
+)
 
 
 def create_app(hub: Hub) -> App:

@@ -22,6 +22,7 @@ from fanwise.service.accepted import Ledger
 from fanwise.service.batches import Batches
 from fanwise.service.feeds import Feeds
 from fanwise.service.inputs import with_uploads
+from fanwise.service.planning import Planner
 from fanwise.service.settings import ServiceSettings
 from fanwise.service.supervisor import Supervisor
 from fanwise.service.tables import audit, metadata
@@ -54,6 +55,7 @@ class Hub:
     feeds: Feeds
     uploads: Uploads
     batches: Batches
+    planner: Planner
     pipelines: Mapping[str, Pipeline]
     port: int = 0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -174,6 +176,7 @@ def _assembled(
         feeds=feeds,
         uploads=uploads,
         batches=batches,
+        planner=Planner(home, supervisor),
         pipelines=pipelines,
         port=settings.port,
     )

@@ -144,7 +144,7 @@ class Supervisor:
             raise StateError("the service is stopping", hint="ask again when it is back")
         if self.waiting >= _MOST_WAITING:
             raise QueueFull(f"{_MOST_WAITING} runs wait already", hint="try again later")
-        await self._job(pipeline, fields)
+        await self.job(pipeline, fields)
         options.settings()
         now = self._clock.wall()
         asked = {"pipeline": pipeline, "job": fields, "options": options.stored()}
@@ -178,7 +178,13 @@ class Supervisor:
             raise NotFound(f"there is no pipeline called {name!r}", hint=f"known are {known}")
         return found
 
-    async def _job(self, name: str, fields: Mapping[str, Json]) -> Job:
+    async def job(self, name: str, fields: Mapping[str, Json]) -> Job:
+        """The job that fields describe, its uploads found.
+
+        Raises:
+            NotFound: There is no such pipeline or upload.
+            InvalidFields: Fields are wrong.
+        """
         pipeline = self.pipeline(name)
         return pipeline.job_type.from_json(await self._resolve(pipeline, fields))
 
@@ -288,7 +294,7 @@ class Supervisor:
         accepted = active.accepted
         await self._note(active, "running")
         pipeline = self.pipeline(accepted.pipeline)
-        job = await self._job(accepted.pipeline, accepted.job)
+        job = await self.job(accepted.pipeline, accepted.job)
 
         @asynccontextmanager
         async def opened(name: str, **more: Any) -> AsyncGenerator[fw.Run]:

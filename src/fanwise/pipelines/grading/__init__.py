@@ -29,6 +29,9 @@ PIPELINE = Pipeline(
     },
     job="fanwise.pipelines.grading.job:GradingJob",
     execute="fanwise.pipelines.grading.execution:execute",
+    files=("source",),
+    plan="fanwise.pipelines.grading.execution:plan",
+    form="fanwise.pipelines.grading.form:FIELDS",
 )
 
 _HOMES = {

@@ -35,6 +35,8 @@ PIPELINE = Pipeline(
     },
     job="fanwise.pipelines.hooks.job:HooksJob",
     execute="fanwise.pipelines.hooks.execution:execute",
+    plan="fanwise.pipelines.hooks.execution:plan",
+    form="fanwise.pipelines.hooks.form:FIELDS",
 )
 
 _HOMES = {

@@ -30,6 +30,9 @@ PIPELINE = Pipeline(
     },
     job=f"{_PACKAGE}.job:NotesJob",
     execute=f"{_PACKAGE}.running:execute",
+    files=("source",),
+    plan=f"{_PACKAGE}.running:plan",
+    form=f"{_PACKAGE}.form:FIELDS",
 )
 
 _HOMES = {

@@ -11,6 +11,8 @@ PIPELINE = Pipeline(
     job="fanwise.pipelines.prompts.table:TableJob",
     execute="fanwise.pipelines.prompts.table:execute",
     files=("file",),
+    plan="fanwise.pipelines.prompts.table:plan",
+    form="fanwise.pipelines.prompts.form:FIELDS",
 )
 
 __all__ = ["PIPELINE"]

@@ -12,6 +12,7 @@ from fanwise.errors import ConfigError, InvalidFields
 from fanwise.pipelines import Event, OnEvent
 from fanwise.pipelines.prompts.execute import PromptsResult
 from fanwise.pipelines.prompts.execute import execute as carry_out
+from fanwise.pipelines.prompts.execute import plan as plan_of
 from fanwise.pipelines.prompts.job import PromptsJob
 from fanwise.pipelines.prompts.template import Prompt
 
@@ -143,6 +144,14 @@ async def execute(
         if told is not None:
             await told
     return result
+
+
+async def plan(job: TableJob, **options: Any) -> fw.types.Plan:
+    """What a job would ask for, cost and take; sends nothing.
+
+    Takes the options of ``fw.open_run`` by their names; raises what :func:`fanwise.plan` does.
+    """
+    return await plan_of(job.as_prompts_job(), **options)
 
 
 def _texts(value: object) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PIPELINE = Pipeline(
     name="scan",
+    plan="fanwise.pipelines.scan.form:plan_of",
+    form="fanwise.pipelines.scan.form:FIELDS",
     summary="Shipments and their tracking numbers out of mail",
     module="fanwise.pipelines.scan",
     sample="sample/mail.mbox",

@@ -30,6 +30,8 @@ PIPELINE = Pipeline(
     },
     job="fanwise.pipelines.tailoring.job:TailorJob",
     execute="fanwise.pipelines.tailoring.execute:execute",
+    plan="fanwise.pipelines.tailoring.execute:plan",
+    form="fanwise.pipelines.tailoring.form:FIELDS",
 )
 
 _HOMES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fanwise import __version__
+from fanwise.service.asking import OPTIONS, fields_of
 from fanwise.service.problems import NotFound
 from fanwise.service.routes.common import hub_of
 from fanwise.service.routes.runs import RunId
+from fanwise.service.suggestions import model_suggestions
 from fanwise.service.views import plain
 
 if TYPE_CHECKING:
@@ -69,6 +72,28 @@ async def run(request: Request, run_id: RunId) -> Response:
     except NotFound as error:
         return _page(request, "missing.html", here="", status=404, message=error.message)
     return _page(request, "run.html", here="", run=found, first=_json(found), parts=_PARTS)
+
+
+@router.get("/new")
+async def new(request: Request, pipeline: str = "") -> Response:
+    """The form of a new run."""
+    hub = hub_of(request)
+    if _caller(request) is None:
+        return _page(request, "login.html", here="", status=401, wrong=False)
+    chosen = hub.pipelines.get(pipeline)
+    if pipeline and chosen is None:
+        message = "There is no such pipeline"
+        return _page(request, "missing.html", here="new", status=404, message=message)
+    return _page(
+        request,
+        "new.html",
+        here="new",
+        pipelines=sorted(hub.pipelines.values(), key=lambda one: one.name),
+        chosen=chosen,
+        fields=() if chosen is None else fields_of(chosen),
+        options=OPTIONS,
+        models=() if chosen is None else model_suggestions(os.environ, rules=bool(chosen.rules)),
+    )
 
 
 def _caller(request: Request) -> Caller | None:

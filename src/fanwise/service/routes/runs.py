@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
@@ -68,10 +69,14 @@ class RunPage(BaseModel):
 
 @router.get("/pipelines", responses=documented(), summary="What can be asked for")
 async def pipelines(request: Request) -> Response:
-    """Every pipeline with its summary."""
+    """Every pipeline with its summary and the fields of its jobs."""
     hub = hub_of(request)
     found = [
-        {"name": pipeline.name, "summary": pipeline.summary}
+        {
+            "name": pipeline.name,
+            "summary": pipeline.summary,
+            "fields": [asdict(field) for field in pipeline.fields],
+        }
         for pipeline in sorted(hub.pipelines.values(), key=lambda one: one.name)
     ]
     return json_response({"data": found})

@@ -59,8 +59,8 @@ export class Problem extends Error {
 }
 
 // One request; what goes wrong is a Problem with the service's own words.
-export async function ask(path, { method = "GET", body, form } = {}) {
-  const how = { method, headers: {} };
+export async function ask(path, { method = "GET", body, form, headers = {} } = {}) {
+  const how = { method, headers: { ...headers } };
   if (form !== undefined) how.body = form;
   else if (method !== "GET") {
     how.headers["Content-Type"] = "application/json";
