@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fanwise.pipelines.forms import Field
+from fanwise.pipelines import Field
 
 if TYPE_CHECKING:
     from fanwise.pipelines import Pipeline

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fanwise.errors import ConfigError, InvalidFields
-from fanwise.pipelines.forms import Field
+from fanwise.pipelines import Field
 from fanwise.service.asking import OPTIONS, fields_of
 from fanwise.service.hub import installed_pipelines
 from fanwise.service.options import RunOptions

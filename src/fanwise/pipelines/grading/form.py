@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from fanwise.pipelines.forms import MODEL_PARAMETERS, Field
+from fanwise.pipelines import MODEL_PARAMETERS, Field
 from fanwise.pipelines.grading.job import MODES, Columns
 from fanwise.pipelines.grading.work import RULES_MODEL
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fanwise.pipelines.forms import MODEL_PARAMETERS, Field
+from fanwise.pipelines import MODEL_PARAMETERS, Field
 from fanwise.pipelines.hooks.criteria import CRITERIA
 from fanwise.pipelines.hooks.job import AUDIENCES, CONTENT_TYPES, RULES_MODEL
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from fanwise.pipelines.forms import MODEL_PARAMETERS, Field
+from fanwise.pipelines import MODEL_PARAMETERS, Field
 from fanwise.pipelines.notes.catalogue import NAMES
 from fanwise.pipelines.notes.job import RULES_MODEL, Mode, Strategy, Verbosity
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fanwise.pipelines.forms import MODEL_PARAMETERS, Field
+from fanwise.pipelines import MODEL_PARAMETERS, Field
 from fanwise.pipelines.scan.execute import plan
 from fanwise.pipelines.scan.job import RULES_MODEL
 

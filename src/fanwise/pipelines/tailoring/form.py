@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fanwise.pipelines.forms import MODEL_PARAMETERS, Field
+from fanwise.pipelines import MODEL_PARAMETERS, Field
 from fanwise.pipelines.tailoring.job import LENGTHS, MODES, RULES_MODEL, TONES
 
 FIELDS = (
