@@ -85,7 +85,9 @@ class Guard:
             return
         headers = _headers(scope)
         origin = headers.get("origin", "").lower()
-        problem = self._foreigner(headers, origin) or _body_problem(scope, headers)
+        problem = (
+            self._foreigner(headers, origin) or _odd_path(scope) or _body_problem(scope, headers)
+        )
         answer = _with_headers(send, self._cors(origin))
         if problem is None and _is_preflight(scope, headers):
             await _preflight(answer)
@@ -169,6 +171,13 @@ class Guard:
 def is_page(path: str) -> bool:
     """Whether a path is a page's, which looks itself at who asks."""
     return path in PAGES or path.startswith("/runs/")
+
+
+def _odd_path(scope: Scope) -> Problem | None:
+    """NUL names nothing anywhere, and databases differ in how they take it."""
+    if "\0" not in scope["path"] and b"%00" not in scope.get("query_string", b""):
+        return None
+    return Problem(status=400, kind="bad_request", message="the address holds a NUL character")
 
 
 def _body_problem(scope: Scope, headers: Mapping[str, str]) -> Problem | None:

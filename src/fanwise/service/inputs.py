@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from fanwise.errors import InvalidFields
@@ -12,6 +13,56 @@ if TYPE_CHECKING:
     from fanwise.service.uploads import Uploads
 
 UPLOAD = "upload"
+
+_DEEPEST = 100
+_LARGEST = 2**63
+
+
+def check_json(name: str, fields: Mapping[str, Any]) -> None:
+    """Refuses what JSON can spell and nothing can keep: half a surrogate pair, NUL, numbers beyond
+    64 bits or all bounds, and values nested without end.
+
+    Raises:
+        InvalidFields: One reason for each field that holds such a value.
+    """
+    wrong: dict[str, str] = {}
+    for field, value in fields.items():
+        reason = _unkeepable(field) or next(_reasons(value), "")
+        if reason:
+            wrong[field.encode("ascii", "backslashreplace").decode()[:100]] = reason
+    if wrong:
+        raise InvalidFields(name, wrong)
+
+
+def _reasons(value: Any) -> Iterator[str]:
+    waiting: list[tuple[Any, int]] = [(value, 1)]
+    while waiting:
+        one, depth = waiting.pop()
+        if depth > _DEEPEST:
+            yield f"is nested deeper than {_DEEPEST}"
+            return
+        if isinstance(one, Mapping):
+            pairs = cast("Mapping[str, Any]", one)
+            waiting.extend((key, depth + 1) for key in pairs)
+            waiting.extend((inner, depth + 1) for inner in pairs.values())
+        elif isinstance(one, Sequence) and not isinstance(one, str):
+            many = cast("Sequence[Any]", one)
+            waiting.extend((inner, depth + 1) for inner in many)
+        elif reason := _unkeepable(one):
+            yield reason
+
+
+def _unkeepable(value: Any) -> str:
+    if isinstance(value, str):
+        if "\0" in value:
+            return "holds a NUL character"
+        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            return "holds half a character (a lone surrogate)"
+    elif isinstance(value, float):
+        return "" if math.isfinite(value) else f"is {value}, no finite number"
+    elif isinstance(value, int) and abs(value) >= _LARGEST:
+        return "is a number of more than 64 bits"
+    return ""
 
 
 async def with_uploads(
@@ -24,6 +75,7 @@ async def with_uploads(
             where no file is taken.
         NotFound: There is no such upload.
     """
+    check_json(pipeline.name, fields)
     wrong: dict[str, str] = {}
     found: dict[str, Any] = {}
     for name, value in fields.items():

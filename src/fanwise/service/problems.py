@@ -140,9 +140,19 @@ def install(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
+    async def unknown(_: Request, __: Exception) -> Response:
+        return problem_response(
+            Problem(
+                status=500,
+                kind="internal",
+                message="the service has failed at this; its log says why",
+            )
+        )
+
     app.add_exception_handler(errors.FanwiseError, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, unknown)
 
 
 def _invalid(found: Sequence[Any]) -> Problem:

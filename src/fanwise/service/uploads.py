@@ -129,9 +129,10 @@ class Uploads:
         Raises:
             NotFound: There is none.
         """
-        row = await self._store.read(
-            lambda c: c.execute(select(uploads).where(uploads.c.id == upload_id)).mappings().first()
-        )
+        row = None
+        if _ID.fullmatch(upload_id):
+            asked = select(uploads).where(uploads.c.id == upload_id)
+            row = await self._store.read(lambda c: c.execute(asked).mappings().first())
         if row is None:
             raise NotFound(f"there is no upload {upload_id}", hint="POST /api/v1/uploads makes one")
         return Upload(**row)

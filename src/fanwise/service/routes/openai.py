@@ -49,7 +49,7 @@ class NewBatch(BaseModel):
 async def add_file(
     request: Request,
     file: Annotated[UploadFile, File()],
-    purpose: Annotated[str, Form(max_length=32)],
+    purpose: Annotated[str, Form(max_length=32, pattern=r"^[a-z_-]+$")],
 ) -> Response:
     """Keeps a file of requests for a batch."""
     hub = hub_of(request)
