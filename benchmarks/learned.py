@@ -1,6 +1,6 @@
 """Limits that nobody was told: a bucket, slots, and half of both taken away and given back.
 
-    python benchmarks/learned.py [bucket] [slots] [steps] [--calls N]
+    python benchmarks/learned.py [bucket] [slots] [steps] [slot-steps] [--calls N]
 
 The server is a process of its own and counts for itself what it served and what it refused:
 
@@ -10,6 +10,7 @@ The server is a process of its own and counts for itself what it served and what
   ``calls * 0.4 s / 48``.
 * ``steps``: the bucket for 45 s; from the 15th to the 30th second half of its rate. What is served
   in the second half of each stretch is compared with what the server would have allowed.
+* ``slot-steps``: the same with the slots, of which 24 are left in the second stretch.
 
 The client is the library with nothing stated.
 """
@@ -58,8 +59,9 @@ CASES = {
     "bucket": Limited(rate=100.0),
     "slots": Limited(slots=48, service_s=0.4),
     "steps": Limited(rate=100.0, steps=True),
+    "slot-steps": Limited(slots=48, service_s=0.4, steps=True),
 }
-CALLS = {"bucket": 2400, "slots": 4000, "steps": 0}
+CALLS = {"bucket": 2400, "slots": 4000}
 
 
 class Server:
@@ -74,9 +76,10 @@ class Server:
         self._served: list[float] = []
         self._refused: list[float] = []
 
-    def _rate(self, since_s: float) -> float:
+    def _share(self, since_s: float) -> float:
+        """Of the limit, what holds at present."""
         half = self._limited.steps and _STRETCH_S <= since_s < 2 * _STRETCH_S
-        return self._limited.rate * (0.5 if half else 1.0)
+        return 0.5 if half else 1.0
 
     def refusal(self) -> dict[str, str] | None:
         """The headers of a refusal, or nothing where the request is taken."""
@@ -84,11 +87,11 @@ class Server:
         if self._began is None:
             self._began = self._at = now
         since_s = now - self._began
-        if self._in_work >= limited.slots:
+        if self._in_work >= limited.slots * self._share(since_s):
             self._refused.append(since_s)
             return {}
         if limited.rate < math.inf:
-            rate = self._rate(since_s)
+            rate = limited.rate * self._share(since_s)
             self._level = min(limited.burst, self._level + (now - self._at) * rate)
             self._at = now
             if self._level < 1:
@@ -151,7 +154,7 @@ def serving(case: str) -> Iterator[str]:
 async def items(case: str, calls: int) -> AsyncIterator[int]:
     until = time.monotonic() + 3 * _STRETCH_S
     number = 0
-    while number < calls or (case == "steps" and time.monotonic() < until):
+    while number < calls or (CASES[case].steps and time.monotonic() < until):
         yield number
         number += 1
 
@@ -185,8 +188,9 @@ def measure(case: str, calls: int) -> None:
     share = len(refused) / max(1, len(served))
     print(f"{case}: {len(served)} served, {len(refused)} refused ({share:.1%}), {failed} failed")
     limited = CASES[case]
-    if case == "steps":
-        for number, rate in enumerate((100.0, 50.0, 100.0)):
+    if limited.steps:
+        whole = min(limited.rate, limited.slots / limited.service_s)
+        for number, rate in enumerate((whole, whole / 2, whole)):
             from_s, until_s = (number + 0.5) * _STRETCH_S, (number + 1.0) * _STRETCH_S - 0.5
             got = sum(from_s <= at - limited.service_s < until_s for at in served)
             lost = sum(number * _STRETCH_S <= at < until_s for at in refused)
@@ -210,7 +214,7 @@ def main() -> None:
         asyncio.run(Server(CASES[options.serve]).serve())
         return
     for case in options.cases or CASES:
-        measure(case, options.calls or CALLS[case])
+        measure(case, options.calls or CALLS.get(case, 0))
 
 
 if __name__ == "__main__":

@@ -104,6 +104,17 @@ def test_where_even_the_next_one_was_refused_four_flow_in_before_another_is_sent
     assert held == [0, 1, 4, 4, 4, 1]
 
 
+def test_what_was_refused_is_not_counted_as_taken():
+    scale, cost = Scale(), Cost(input_tokens=500)
+    permits = [Permit(None, cost, (), 0, number, 1, 0.0, 0.0, "nothing") for number in (1, 2)]
+    for permit in permits:
+        scale.sent(permit.number, cost)
+    scale.came(permits[0], Usage(input_tokens=600, output_tokens=0), taken=True)
+    scale.came(permits[1], Usage(), taken=False)
+    assert scale.total == 600
+    assert scale.mean_used == 600
+
+
 async def token_bucket(limit, *, per_s, seconds, size, workers=60):
     """Requests of 100 tokens and a few of 4000 against a bucket of tokens; served and refused."""
     loop = asyncio.get_running_loop()
