@@ -90,6 +90,11 @@ def test_a_span_is_a_measurement_where_the_bucket_was_seen_to_hold_what_was_spar
     assert 48 < rate.per_s < 53
 
 
+def test_a_part_that_may_have_run_over_makes_the_whole_a_lower_bound():
+    assert Evidence(admitted=500, span_s=10, uneven=True).rose
+    assert not Evidence(admitted=500, span_s=10, spare=40).rose  # a second's worth is held by any
+
+
 def test_growth_is_fast_at_first_rests_at_what_was_measured_and_goes_on_beyond():
     rate, seen = measured(100), []
     for _ in range(60):
