@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dovecot import Imap, NoImap, imap_server
 from postgres import NoServer, private_server
 
 
@@ -25,6 +26,16 @@ def postgres_url() -> Iterator[str]:
         with private_server() as url:
             yield url
     except NoServer as reason:
+        missing(str(reason))
+
+
+@pytest.fixture(scope="session")
+def imap() -> Iterator[Imap]:
+    """An IMAP server to test with; skipped or failed without one as above."""
+    try:
+        with imap_server() as server:
+            yield server
+    except NoImap as reason:
         missing(str(reason))
 
 

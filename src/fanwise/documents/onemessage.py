@@ -13,14 +13,17 @@ from fanwise.documents.mime import Attachment
 from fanwise.documents.replies import split_reply
 
 
-def parse_message(data: bytes, *, place: str) -> MailMessage:
+def parse_message(data: bytes, *, place: str, problem: str = "") -> MailMessage:
     """A message out of its bytes, header and body; never raises, see ``MailMessage.broken``.
 
     Args:
         data: The whole message.
         place: Where it came from, for people.
+        problem: What is wrong with it as a whole, such as that it was cut; empty for nothing.
     """
-    raw = RawMessage(path=Path(place), offset=0, line=1, size=len(data), data=data, alone=True)
+    raw = RawMessage(
+        path=Path(place), offset=0, line=1, size=len(data), data=data, problem=problem, alone=True
+    )
     return replace(parsed(raw), place=place)
 
 

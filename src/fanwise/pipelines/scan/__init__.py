@@ -10,6 +10,7 @@ from fanwise.pipelines import Pipeline
 if TYPE_CHECKING:
     from fanwise.pipelines.scan.execute import execute, plan, scan
     from fanwise.pipelines.scan.front import FrontInbox
+    from fanwise.pipelines.scan.imap import ImapMailbox
     from fanwise.pipelines.scan.job import ScanJob
     from fanwise.pipelines.scan.records import Dropped, Reading, Shipment
     from fanwise.pipelines.scan.scoring import Score, read_truth, score
@@ -35,6 +36,7 @@ _HOMES = {
     "ConversationSource": "sources",
     "Dropped": "records",
     "FrontInbox": "front",
+    "ImapMailbox": "imap",
     "Listed": "sources",
     "Mailbox": "sources",
     "Reading": "records",
@@ -56,6 +58,7 @@ __all__ = [
     "ConversationSource",
     "Dropped",
     "FrontInbox",
+    "ImapMailbox",
     "Listed",
     "Mailbox",
     "Reading",

@@ -37,4 +37,8 @@ def source_of(job: ScanJob, *, env: Mapping[str, str] | None = None) -> Conversa
             max_pages=job.max_pages,
             base_url=environment.get(BASE_URL_ENV) or BASE_URL,
         )
+    if isinstance(job.source, str) and job.source.startswith(("imap://", "imaps://")):
+        from fanwise.pipelines.scan.imap import PASSWORD_ENV, ImapMailbox
+
+        return ImapMailbox(job.source, password=environment.get(PASSWORD_ENV, ""))
     return as_source(job.source)
