@@ -353,7 +353,9 @@ def _fetched(
     return found
 
 
-def _in_pages(threads: Sequence[Any]) -> list[Sequence[Any]]:
+def _in_pages(
+    threads: Sequence[fw.documents.Thread],
+) -> list[Sequence[fw.documents.Thread]]:
     return [threads[start : start + PAGE] for start in range(0, len(threads), PAGE)]
 
 
