@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import trustme
 
 PASSWORD = "password-of-the-test"
 _STARTS_WITHIN_S = 20.0
+LOOK_AGAIN = threading.Event()  # never set: what is waited for happens in another process
 
 
 class NoImap(Exception):
@@ -177,7 +179,7 @@ def _wait_for(port: int, server: subprocess.Popen[bytes], *, log: Path) -> None:
                 if probe.recv(100).startswith(b"* OK"):
                     return
         except OSError:
-            time.sleep(0.05)
+            LOOK_AGAIN.wait(0.05)
     said = log.read_text(errors="replace") if log.exists() else "nothing"
     raise RuntimeError(f"Dovecot did not start: {said[-2000:]}")
 
