@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import (
+    ChainableUndefined,
+    Environment,
+    PackageLoader,
+    StrictUndefined,
+    Undefined,
+)
 
 from fanwise import __version__
 from fanwise.service.asking import OPTIONS, fields_of
+from fanwise.service.page.results import MOST_ROWS, shown, wants_items
 from fanwise.service.problems import NotFound
 from fanwise.service.routes.common import hub_of
 from fanwise.service.routes.runs import RunId
@@ -35,6 +42,7 @@ _STATUSES = (
     "interrupted",
     "cancelled",
 )
+_ROWS_ARE_RESULTS = frozenset({"prompts", "batch"})
 _PARTS = (
     ("charts", "Charts"),
     ("results", "Results"),
@@ -71,7 +79,33 @@ async def run(request: Request, run_id: RunId) -> Response:
         found = await hub_of(request).views.run(run_id)
     except NotFound as error:
         return _page(request, "missing.html", here="", status=404, message=error.message)
-    return _page(request, "run.html", here="", run=found, first=_json(found), parts=_PARTS)
+    parts = _PARTS
+    if found["here"] and found["pipeline"] not in _ROWS_ARE_RESULTS:
+        names = {**dict(_PARTS), "results": "Items"}
+        parts = (("result", "Result"), *names.items())
+    return _page(request, "run.html", here="", run=found, first=_json(found), parts=parts)
+
+
+@router.get("/runs/{run_id}/result")
+async def result(request: Request, run_id: RunId) -> Response:
+    """What the run's pipeline has made, as far as it is: a piece of a page."""
+    hub = hub_of(request)
+    if _caller(request) is None:
+        return HTMLResponse("", status_code=401)
+    found = await hub.views.run(run_id)
+    active = hub.supervisor.active(run_id)
+    pipeline: str = found["pipeline"]
+    items = ()
+    if wants_items(pipeline) and found["begun"]:
+        items = (await hub.views.items(run_id, limit=MOST_ROWS, after=0, state="succeeded")).data
+    template, values = shown(
+        pipeline,
+        asked=found["input"] or {},
+        result=found["result"],
+        parts=() if active is None else tuple(active.events),
+        items=items,
+    )
+    return _page(request, template, here="", **values)
 
 
 @router.get("/new")
@@ -105,19 +139,21 @@ def _json(value: Any) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(undefined: type[Undefined]) -> Environment:
     return Environment(
         loader=PackageLoader("fanwise.service.page"),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=undefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
 def _page(request: Request, name: str, *, here: str, status: int = 200, **values: Any) -> Response:
+    # Of a result under way, much is not there yet.
+    strict = not name.startswith("results/")
     text = (
-        _environment()
+        _environment(StrictUndefined if strict else ChainableUndefined)
         .get_template(name)
         .render(here=here, caller=_caller(request), version=__version__, **values)
     )

@@ -24,6 +24,15 @@ function attempts(call) {
     ...["#", "ended as", "status", "waited", "for", "took", "why"].map((name) => element("th", { scope: "col", text: name })))), element("tbody", {}, ...rows)));
 }
 
+// Values as people read them: objects as facts, lists below each other, all else as text.
+function readable(value, depth = 0) {
+  if (value === null || typeof value !== "object" || depth > 4) return element(depth ? "span" : "pre", { text: asText(value), tabindex: depth ? null : 0 });
+  const entries = Object.entries(value).slice(0, 200);
+  if (!entries.length) return element("span", { text: Array.isArray(value) ? "none" : "nothing" });
+  if (Array.isArray(value)) return element("ul", { class: "values" }, ...entries.map(([, one]) => element("li", {}, readable(one, depth + 1))));
+  return element("dl", { class: "facts" }, ...entries.flatMap(([name, one]) => [element("dt", { text: name }), element("dd", {}, readable(one, depth + 1))]));
+}
+
 export async function openItem(run, id) {
   title.textContent = id;
   body.replaceChildren(element("p", { class: "empty", text: "…" }));
@@ -35,7 +44,7 @@ export async function openItem(run, id) {
     ["cost", item.cost_usd === undefined ? "" : money(item.cost_usd)], ["tokens", item.usage ? `${number(item.usage.input_tokens)} in, ${number(item.usage.output_tokens)} out` : ""],
     ["waited", item.queued_s === undefined ? "" : duration(item.queued_s)], ["served in", item.service_s === undefined ? "" : duration(item.service_s)]])];
   if (item.error) parts.push(element("p", { class: "problem", text: [item.error.message, item.error.hint].filter(Boolean).join(": ") }));
-  if (item.value !== undefined && item.value !== null) parts.push(element("h3", { text: "Output" }), element("pre", { text: asText(item.value), tabindex: 0 }));
+  if (item.value !== undefined && item.value !== null) parts.push(element("h3", { text: "Output" }), readable(item.value));
   if (item.input !== undefined && item.input !== null) parts.push(element("h3", { text: "Input" }), element("pre", { text: asText(item.input), tabindex: 0 }));
   for (const call of item.calls) {
     parts.push(element("h3", { text: `${call.model || "side effect"}${call.label ? ` · ${call.label}` : ""}: ${call.state}${call.cached ? " (cached)" : ""}${call.resends ? `, sent again after ${call.resends} crash${call.resends > 1 ? "es" : ""}` : ""}` }));

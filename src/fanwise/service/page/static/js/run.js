@@ -3,6 +3,7 @@
 import { Charts } from "./charts.js";
 import { openItem } from "./drawer.js";
 import { Results } from "./results.js";
+import { resultChanged, showResult } from "./result.js";
 import { ago, ask, asText, duration, element, money, number, say, short } from "./shell.js";
 import { RunStream } from "./stream.js";
 import { Waterfall } from "./waterfall.js";
@@ -129,8 +130,9 @@ for (const chip of document.querySelectorAll("[data-state]")) {
 }
 
 const tabs = [...document.querySelectorAll("[role=tab]")];
-const needed = new Map([["charts", refreshSeries], ["errors", refreshErrors], ["waterfall", refreshWaterfall], ["report", refreshReport]]);
+const needed = new Map([["result", () => showResult(id)], ["charts", refreshSeries], ["errors", refreshErrors], ["waterfall", refreshWaterfall], ["report", refreshReport]]);
 let open = "charts";
+const rendered = at("result") !== null;
 
 function choose(tab) {
   for (const one of tabs) {
@@ -245,6 +247,7 @@ const parts = new Map();
 function showPart(part) {
   if (part.kind === "progress" && part.message) write("eta", part.message);
   if (part.kind !== "result" && part.kind !== "error") return;
+  if (rendered) { resultChanged(id); return; }
   const card = element("details", { class: "card" }, element("summary", { text: `${part.subject || part.message}${part.kind === "error" ? " · failed" : ""}` }),
     element("pre", { text: part.kind === "error" ? part.message : asText(part.data) }));
   parts.get(part.subject)?.remove();
