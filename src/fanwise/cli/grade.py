@@ -135,7 +135,7 @@ def grade(
     cards: CardFlags,
     work: WorkFlags,
 ) -> int:
-    """Grade answers against references, or review cards.
+    """Grade answers against references; review cards.
 
     INPUT is a table (JSONL, CSV, Parquet) with columns question, expected and answer; also read, if
     there: kind, options, rubric, tolerance. Multiple choice and numbers are graded by rule and

@@ -131,7 +131,7 @@ def hooks(
     progress: ProgressFlags,
     home: HomeFlags,
 ) -> int:
-    """Let several models write opening lines for a post, and a judge score each of them.
+    """Write opening lines for a post, scored by a judge.
 
     Each model (-m, one to six) writes five hooks; the judge scores every hook as soon as it is
     there. Without -m and --judge the pipeline's own rules write and judge: no key, no network. A

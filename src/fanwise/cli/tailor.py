@@ -139,7 +139,7 @@ def tailor(
     progress: ProgressFlags,
     home: HomeFlags,
 ) -> int:
-    """Tailor resumes to a job posting, and score how well they answer it.
+    """Tailor resumes to a job, and score them.
 
     Every change is a line of its own: before, after, reason. What a resume does not state (an
     employer, a title, a degree, a date, a number) is refused; what may be true is left for you to
