@@ -187,6 +187,7 @@ async def test_counters_equal_a_recount(place):
     assert (counters.calls, counters.attempts, counters.rate_limited) == (4, 3, 1)
     assert (counters.input_tokens, counters.output_tokens) == (15, 3)
     assert counters.unpriced_calls == 1
+    assert (counters.unsent_calls, counters.sent_calls) == (1, 3)
     assert counters.service_s == pytest.approx(6.0)
     reader = place.reader()
     assert reader.counters() == counters == recount(reader.calls(), reader.items())

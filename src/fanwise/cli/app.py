@@ -24,6 +24,7 @@ from fanwise.cli.failures import (
     report_failure,
     silence_stdout,
 )
+from fanwise.cli.standard import whole_output
 
 _WORK = "Work"
 _GO_ON = "Go on"
@@ -231,6 +232,7 @@ class Program(TyperGroup):
         """Runs one command and ends the process with its exit code."""
         words: list[str] = list(kwargs.get("args") or (args[0] if args else None) or sys.argv[1:])
         as_json = "--json" in words
+        whole_output()
         try:
             kwargs["standalone_mode"] = False
             code = super().main(*args, **kwargs)

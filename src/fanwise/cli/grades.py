@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from fanwise.cli.standard import put_whole
 from fanwise.errors import ConfigError, JournalUnavailable
 
 
@@ -77,7 +78,7 @@ class GradeFile:
         """
         assert self._descriptor is not None
         try:
-            os.write(self._descriptor, line)
+            put_whole(self._descriptor, line)
         except OSError as error:
             raise self._unwritable(error) from error
 

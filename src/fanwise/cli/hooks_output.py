@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fanwise.cli.display import to_json
 from fanwise.cli.failures import printable
+from fanwise.cli.standard import put_whole
 from fanwise.errors import ConfigError, JournalUnavailable
 from fanwise.progress.words import duration, money
 
@@ -282,7 +283,7 @@ class ResultFile:
         """
         assert self._descriptor is not None
         try:
-            os.write(self._descriptor, line)
+            put_whole(self._descriptor, line)
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -77,6 +77,6 @@ def budget_use(stored: Mapping[str, Any], report: Report) -> Sequence[BudgetUse]
     spent = Amount(
         usd=counters.cost_usd,
         tokens=counters.input_tokens + counters.output_tokens,
-        calls=counters.calls,
+        calls=counters.sent_calls,
     )
     return Purse(budget=Budget(**stored), spent=spent).use(worked_s=report.wall_s)

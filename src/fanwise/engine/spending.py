@@ -291,7 +291,7 @@ def _spent(counters: Counters) -> Amount:
     return Amount(
         usd=counters.cost_usd,
         tokens=counters.input_tokens + counters.output_tokens,
-        calls=counters.calls,
+        calls=counters.sent_calls,
     )
 
 

@@ -15,6 +15,8 @@ class Tally:
     * ``calls`` counts calls in any state; ``ambiguous`` how often a crash or an abort left one
       with an unknown outcome: each may have been paid twice once it is sent again.
     * ``cached`` counts items for which nothing was sent.
+    * ``unsent_calls`` counts calls that ended without a send over a network: answered from the
+      cache or by another call's flight, answered by rules, or given up before they were sent.
     * ``unpriced_calls`` counts sent calls that were served or used tokens, at an unknown price.
     * Tokens and money of a call answered without a send are not counted: nothing was spent.
     * ``service_s`` is the time from send to end summed over attempts.
@@ -34,6 +36,7 @@ class Tally:
         "service_s",
         "succeeded",
         "unpriced_calls",
+        "unsent_calls",
     )
 
     def __init__(self, counters: Counters = Counters()) -> None:  # noqa: B008  (frozen)
@@ -89,6 +92,8 @@ class Tally:
             self.service_s += sign * (attempt.ended_at - attempt.started_at)
         if not record.cached:
             self._used(record, state, sign=sign)
+        if _unsent(record, state):
+            self.unsent_calls += sign
         if state == "ambiguous":
             self.ambiguous += sign
 
@@ -100,6 +105,12 @@ class Tally:
             self.cost_usd += sign * record.cost_usd
         elif state == "served" or used != NO_USAGE:
             self.unpriced_calls += sign
+
+
+def _unsent(record: CallRecord, state: CallState) -> bool:
+    if record.cached or record.model.startswith("builtin/"):
+        return True
+    return not record.attempts and state not in {"sending", "ambiguous"}
 
 
 def recount(calls: Iterable[CallRecord], items: Iterable[ItemRecord]) -> Counters:

@@ -219,7 +219,13 @@ class Counters:
     output_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     unpriced_calls: int = 0
+    unsent_calls: int = 0
     service_s: float = 0.0
+
+    @property
+    def sent_calls(self) -> int:
+        """Calls that went out, or may have: what a budget of calls counts."""
+        return self.calls - self.unsent_calls
 
     @property
     def finished(self) -> int:

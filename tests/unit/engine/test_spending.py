@@ -266,3 +266,38 @@ def test_a_first_budget_counts_what_was_spent_before_it() -> None:
             assert (use.spent, use.limit) == (3, 5)
 
     run_virtual(main())
+
+
+def test_calls_that_share_a_send_are_not_spent_in_the_report() -> None:
+    async def main() -> None:
+        home, model = MemoryHome(clock=LoopClock()), Scripted()
+
+        async def alike(ctx: Any, item: Any) -> Any:
+            return await ctx.call("test/model", f"q{item % 9}")
+
+        budget = fw.Budget(calls=9)
+        async with open_scripted(model, home=home, budget=budget, limits=WIDE) as run:
+            await run.map(alike, range(12)).collect()
+            (used,) = (await run.report()).budgets
+            run_id = run.run_id
+        assert sum(model.sends.values()) == 9
+        assert (used.spent, used.limit) == (9, 9)
+        assert home.reader(run_id).counters().calls == 12
+
+    run_virtual(main())
+
+
+def test_what_shared_a_send_before_a_resume_leaves_room_after_it() -> None:
+    async def main() -> None:
+        home, model = MemoryHome(clock=LoopClock()), Scripted()
+
+        async def alike(ctx: Any, item: Any) -> Any:
+            return await ctx.call("test/model", f"q{item // 2}")
+
+        for calls in (3, 6):
+            budget = fw.Budget(calls=calls)
+            async with open_scripted(model, home=home, budget=budget, limits=WIDE) as run:
+                await until_reached(run, range(20), alike)
+            assert sum(model.sends.values()) == calls
+
+    run_virtual(main())
