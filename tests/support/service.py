@@ -104,6 +104,7 @@ async def served(directory: Path, **settings: Any) -> AsyncIterator[Served]:
     async def ready(url: str, link: str, hub: Hub) -> None:
         answers.set_result((url, link, hub))
 
+    fetch = settings.pop("fetch", None)
     wanted = ServiceSettings(port=0, **{"drain_s": 5.0, **settings})
     serving = asyncio.create_task(serve(wanted, home=home, ready=ready))
     try:
@@ -111,6 +112,7 @@ async def served(directory: Path, **settings: Any) -> AsyncIterator[Served]:
         if serving.done():
             serving.result()
         url, link, hub = answers.result()
+        hub.shelves.fetch = fetch
         token = (upload_directory(home).parent / "service-token").read_text().strip()
         headers = {"Authorization": f"Bearer {token}"}
         async with aiohttp.ClientSession(headers=headers) as http:

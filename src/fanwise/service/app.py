@@ -11,7 +11,21 @@ from fanwise import __version__
 from fanwise.service import problems
 from fanwise.service.guard import App, Guard
 from fanwise.service.hub import Hub
-from fanwise.service.routes import health, openai, pages, plans, runs, streams, uploads
+from fanwise.service.routes import (
+    catalogue,
+    front,
+    health,
+    hooks,
+    openai,
+    pages,
+    plans,
+    review,
+    runs,
+    streams,
+    tailor,
+    uploads,
+    videos,
+)
 
 SEED_PREFIXES = (
     "/api/review/",
@@ -28,6 +42,13 @@ ROUTERS = (
     streams.router,
     uploads.router,
     openai.router,
+    hooks.router,
+    videos.router,
+    review.router,
+    review.config_router,
+    catalogue.router,
+    front.router,
+    tailor.router,
     pages.router,
 )
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, Literal
 
-from fanwise.service.problems import Problem, problem_response
+from fanwise.service.problems import Problem, problem_response, seed_response
 from fanwise.service.tokens import Caller, OneUse, Tokens
 
 Scope = MutableMapping[str, Any]
@@ -103,7 +103,10 @@ class Guard:
                     hint="send Authorization: Bearer TOKEN, or open the link of `fanwise serve`",
                 )
         if problem is not None:
-            await _refuse(problem, scope, receive, answer)
+            say = (
+                seed_response if scope["path"].startswith(self._seed_prefixes) else problem_response
+            )
+            await _refuse(problem, scope, receive, answer, say)
             return
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, answer)
@@ -219,12 +222,14 @@ async def _preflight(send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(
+    problem: Problem, scope: Scope, receive: Receive, send: Send, say: Callable[[Problem], App]
+) -> None:
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 4000 + problem.status - 400})
         return
-    await problem_response(problem)(scope, receive, send)
+    await say(problem)(scope, receive, send)
 
 
 def _headers(scope: Scope) -> Mapping[str, str]:

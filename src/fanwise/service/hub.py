@@ -22,8 +22,11 @@ from fanwise.service.accepted import Ledger
 from fanwise.service.batches import Batches
 from fanwise.service.feeds import Feeds
 from fanwise.service.inputs import with_uploads
+from fanwise.service.learning import Learning
 from fanwise.service.planning import Planner
+from fanwise.service.reviewing import Reviewing
 from fanwise.service.settings import ServiceSettings
+from fanwise.service.shelves import Shelves
 from fanwise.service.supervisor import Supervisor
 from fanwise.service.tables import audit, metadata
 from fanwise.service.tokens import OneUse, Tokens, login_codes, tickets
@@ -56,6 +59,9 @@ class Hub:
     uploads: Uploads
     batches: Batches
     planner: Planner
+    shelves: Shelves
+    learning: Learning
+    reviewing: Reviewing
     pipelines: Mapping[str, Pipeline]
     port: int = 0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -81,6 +87,9 @@ def installed_pipelines() -> dict[str, Pipeline]:
         pipeline: Any = entry.load()
         if isinstance(pipeline, Pipeline) and pipeline.job and pipeline.execute:
             found[pipeline.name] = pipeline
+    from fanwise.pipelines.grading import REVIEW
+
+    found[REVIEW.name] = REVIEW
     return found
 
 
@@ -110,11 +119,12 @@ async def open_hub(
     Raises:
         JournalUnavailable: The service's tables cannot be opened.
     """
-    async with fw.Store(home, STORE, metadata) as store:
+    async with fw.Store(home, STORE, metadata) as store, Shelves(home) as shelves:
         hub = _assembled(
             settings,
             home,
             store=store,
+            shelves=shelves,
             pipelines=installed_pipelines() if pipelines is None else pipelines,
             clock=clock or SystemClock(),
             chance=chance,
@@ -140,6 +150,7 @@ def _assembled(
     home: Home,
     *,
     store: fw.Store,
+    shelves: Shelves,
     pipelines: Mapping[str, Pipeline],
     clock: Clock,
     **how: Any,
@@ -152,7 +163,7 @@ def _assembled(
         pipelines=pipelines,
         clock=clock,
         max_active=settings.max_active,
-        resolve=partial(with_uploads, uploads),
+        resolve=partial(with_uploads, uploads, settings={"mail": settings.mail}),
         **how,
     )
     views = Views(home, ledger, supervisor)
@@ -160,6 +171,7 @@ def _assembled(
     batches = Batches(
         store, supervisor=supervisor, ledger=ledger, views=views, uploads=uploads, clock=clock
     )
+    supervisor.extras = shelves.extras
     supervisor.on_begin = feeds.follow
     supervisor.on_end = batches.run_ended
     return Hub(
@@ -177,6 +189,9 @@ def _assembled(
         uploads=uploads,
         batches=batches,
         planner=Planner(home, supervisor),
+        shelves=shelves,
+        learning=Learning(shelves, clock=clock),
+        reviewing=Reviewing(shelves, store, clock=clock),
         pipelines=pipelines,
         port=settings.port,
     )

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from fanwise.errors import InvalidFields
+from fanwise.records import NOTHING
 
 if TYPE_CHECKING:
     from fanwise.pipelines import Pipeline
     from fanwise.service.uploads import Uploads
 
 UPLOAD = "upload"
+SETTING = "setting"
 
 _DEEPEST = 100
 _LARGEST = 2**63
@@ -66,9 +68,19 @@ def _unkeepable(value: Any) -> str:
 
 
 async def with_uploads(
-    uploads: Uploads, pipeline: Pipeline, fields: Mapping[str, Any]
+    uploads: Uploads,
+    pipeline: Pipeline,
+    fields: Mapping[str, Any],
+    *,
+    settings: Mapping[str, str] = NOTHING,
 ) -> dict[str, Any]:
     """The fields of a job with the paths of the uploads that they name.
+
+    Args:
+        uploads: The uploads.
+        pipeline: Whose job it is.
+        fields: Its fields.
+        settings: Places of files that whoever runs the service has named, for ``{"setting": …}``.
 
     Raises:
         InvalidFields: A field that takes a file names a path on this machine, or an upload stands
@@ -83,7 +95,8 @@ async def with_uploads(
         if not takes_files and _names_upload(value):
             wrong[name] = "takes no upload"
         elif takes_files:
-            found[name] = await _resolved(uploads, name, value, wrong)
+            named = _names_setting(value, settings)
+            found[name] = named or await _resolved(uploads, name, value, wrong)
         else:
             found[name] = value
     if wrong:
@@ -104,6 +117,13 @@ async def _resolved(uploads: Uploads, name: str, value: Any, wrong: dict[str, st
     if isinstance(value, str) and not value.startswith(("http://", "https://")):
         wrong[name] = 'a file is named by its upload: {"upload": "file-…"}'
     return value
+
+
+def _names_setting(value: Any, settings: Mapping[str, str]) -> str:
+    if not isinstance(value, Mapping):
+        return ""
+    named = cast("Mapping[str, Any]", value)
+    return settings.get(str(named.get(SETTING)), "") if set(named) == {SETTING} else ""
 
 
 def _names_upload(value: Any) -> bool:

@@ -85,7 +85,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def problem_of(error: errors.FanwiseError) -> Problem:
     """What a client is told of an error of ours."""
-    status = 404 if isinstance(error, NotFound) else None
+    status = 404 if error.code == NotFound.code else None
     if status is None:
         status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
     fields: Mapping[str, str] = getattr(error, "fields", NOTHING)
@@ -121,6 +121,33 @@ def problem_response(problem: Problem) -> Response:
     )
 
 
+class SeedError(BaseModel):
+    """The body of an error of the applications' own routes: their clients show its text."""
+
+    success: bool = Field(False, description="Always false.")
+    error: str = Field(description="What went wrong, in one sentence.")
+    kind: str = Field(description="Stable name of the problem.", examples=["not_found"])
+    hint: str = Field("", description="How to mend it.")
+    fields: dict[str, str] = Field(
+        default_factory=dict, description="Of each wrong field, what is wrong with it."
+    )
+
+
+def seed_response(problem: Problem) -> Response:
+    """The same as :func:`problem_response`, in the shape of :class:`SeedError`."""
+    answer = problem_response(problem)
+    body = {
+        "success": False,
+        "error": problem.message,
+        "kind": problem.kind,
+        "hint": problem.hint,
+        "fields": dict(problem.fields),
+    }
+    answer.body = orjson.dumps(body)
+    answer.headers["content-length"] = str(len(answer.body))
+    return answer
+
+
 def install(app: FastAPI) -> None:
     """Gives every error of an application the one shape."""
 
@@ -130,7 +157,7 @@ def install(app: FastAPI) -> None:
 
     async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return problem_response(_invalid(error.errors()))
+        return problem_response(invalid_of(error))
 
     async def http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -153,6 +180,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unknown)
+
+
+def invalid_of(error: RequestValidationError) -> Problem:
+    """What a client is told of a request whose fields are wrong."""
+    return _invalid(error.errors())
 
 
 def _invalid(found: Sequence[Any]) -> Problem:

@@ -31,6 +31,10 @@ class ServiceSettings:
         drain_s: How long calls in flight may take to end when the service stops, in seconds.
         upload_bytes: The largest upload.
         batch_bytes: The largest file of a batch.
+        default_model: Who answers requests of the applications' own routes that name no model.
+        mail: The mailbox that ``/api/front/scan`` scans: a path, an ``imaps://`` address, or
+            ``front:`` and an inbox or a search of Front; empty where there is none.
+        answer_s: How long such a request waits for its run, in seconds; the run goes on after.
         public: Whether a token was made for others, which an address that others reach demands.
 
     Raises:
@@ -46,6 +50,9 @@ class ServiceSettings:
     drain_s: float = 30.0
     upload_bytes: int = 25 * 1024 * 1024
     batch_bytes: int = 200 * 1024 * 1024
+    default_model: str = "builtin/rules"
+    mail: str = ""
+    answer_s: float = 300.0
     public: bool = False
 
     def __post_init__(self) -> None:
@@ -53,6 +60,12 @@ class ServiceSettings:
             raise ConfigError(f"port is {self.port}", hint="give 1 to 65535, or 0 for a free one")
         if self.max_active < 1:
             raise ConfigError(f"max_active is {self.max_active}", hint="give 1 or more")
+        if not self.default_model.replace(":", "/").partition("/")[2]:
+            raise ConfigError(
+                f"{self.default_model!r} is no model", hint="write it as provider/model"
+            )
+        if not 0 < self.answer_s < float("inf"):
+            raise ConfigError(f"answer_s is {self.answer_s}", hint="give seconds above 0")
         for origin in self.allowed_origins:
             parts = urlsplit(origin)
             if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:

@@ -50,6 +50,13 @@ class Active:
     events_seen: int = 0
     cancelled: bool = False
     drained: bool = False
+    gone: bool = False
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        """Wakes whoever looks on: there is an event more, or it has gone."""
+        moved, self.moved = self.moved, asyncio.Event()
+        moved.set()
 
 
 class Supervisor:
@@ -86,6 +93,7 @@ class Supervisor:
         self._chance = chance or random.Random()
         self._open_run = open_run
         self.on_begin: Callable[[str], None] = _nothing
+        self.extras: Callable[[str], Awaitable[Mapping[str, Any]]] = _no_extras
         self.on_end: Callable[[Accepted], Awaitable[None]] = _nothing_follows
         self._order = itertools.count()
         self._waiting: asyncio.PriorityQueue[tuple[int, int, str]] = asyncio.PriorityQueue()
@@ -225,6 +233,8 @@ class Supervisor:
             return False
         del self._all[run_id]
         await self._ended(active, "cancelled")
+        active.gone = True
+        active.wake()
         return True
 
     async def cancel(self, run_id: str) -> bool:
@@ -289,6 +299,8 @@ class Supervisor:
         finally:
             self._all.pop(accepted.run_id, None)
             self._room.release()
+            active.gone = True
+            active.wake()
 
     async def _work(self, active: Active) -> None:
         accepted = active.accepted
@@ -313,8 +325,12 @@ class Supervisor:
         def told(event: Event) -> None:
             active.events.append(event)
             active.events_seen += 1
+            active.wake()
 
-        result = await pipeline.carry_out(job, home=self._home, open_run=opened, on_event=told)
+        extras = await self.extras(accepted.pipeline)
+        result = await pipeline.carry_out(
+            job, home=self._home, open_run=opened, on_event=told, **extras
+        )
         run = active.run
         if run is not None and run.cancelled:
             await self._ended(active, "cancelled", result=result.as_json())
@@ -346,6 +362,9 @@ class Supervisor:
             told = {"kind": error.code, "message": error.message, "hint": error.hint}
             if isinstance(error, InvalidFields):
                 told["fields"] = error.fields
+            wait_s: float | None = getattr(error, "retry_after_s", None)
+            if wait_s is not None:
+                told["retry_after_s"] = wait_s
             if isinstance(error, BudgetExhausted) or (run is not None and run.draining):
                 state = "stopped"
         else:
@@ -369,6 +388,10 @@ class Supervisor:
 
 def _nothing(_: str) -> None:
     """What happens where nobody wants to know."""
+
+
+async def _no_extras(_: str) -> Mapping[str, Any]:
+    return {}
 
 
 async def _nothing_follows(_: Accepted) -> None:

@@ -102,6 +102,14 @@ batches = Table(
 )
 """Batches in OpenAI's sense, each with its run."""
 
+config = Table(
+    "service_config",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),  # JSON
+)
+"""What clients have set for everybody: the mode of grading and how much of it at once."""
+
 audit = Table(
     "service_audit",
     metadata,

@@ -34,6 +34,15 @@ PIPELINE = Pipeline(
     form="fanwise.pipelines.grading.form:FIELDS",
 )
 
+REVIEW = Pipeline(
+    name="review",
+    summary="Answers to the questions of a card, graded within a review session",
+    module="fanwise.pipelines.grading",
+    job="fanwise.pipelines.grading.review:ReviewJob",
+    execute="fanwise.pipelines.grading.review:execute",
+)
+"""What a service grades submitted answers with."""
+
 _HOMES = {
     "Answered": "submission",
     "Card": "cards",
@@ -62,6 +71,7 @@ _HOMES = {
 
 __all__ = [
     "PIPELINE",
+    "REVIEW",
     "Answered",
     "Card",
     "Columns",

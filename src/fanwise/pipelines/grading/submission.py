@@ -124,12 +124,10 @@ async def submit(
         Conflict: The very same submission is being graded at the moment.
         ConfigError: The model is unknown or its key missing. Nothing was spent by any of these.
     """
-    wrong = wrong_modes(processing_mode, max_concurrent_tasks)
-    given = _given(answers, wrong)
     desk = await store.read(lambda connection: look_up(connection, session_id, card_id))
-    _check_places(given, desk, wrong)
-    if wrong:
-        raise fw.errors.InvalidFields("answers", wrong, hint="nothing was graded")
+    given = checked(
+        answers, desk, processing_mode=processing_mode, max_concurrent_tasks=max_concurrent_tasks
+    )
     begun = asyncio.get_running_loop().time()
     tasks = _tasks(given, desk, session_id, card_id)
     done, hard = _by_rule(tasks, desk)
@@ -164,6 +162,22 @@ async def submit(
     )
     await teller.end(submission)
     return submission
+
+
+def checked(
+    answers: object, desk: Desk, *, processing_mode: str, max_concurrent_tasks: int
+) -> list[tuple[int, str]]:
+    """Places and texts of answers that can be graded.
+
+    Raises:
+        InvalidFields: No answers, a wrong index, or another impossible value; a reason for each.
+    """
+    wrong = wrong_modes(processing_mode, max_concurrent_tasks)
+    given = _given(answers, wrong)
+    _check_places(given, desk, wrong)
+    if wrong:
+        raise fw.errors.InvalidFields("answers", wrong, hint="nothing was graded")
+    return given
 
 
 def _by_rule(tasks: Sequence[Task], desk: Desk) -> tuple[dict[int, Answered], list[Task]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qs, urlsplit
 
-from fanwise.errors import ConfigError
+from fanwise.errors import ConfigError, InputError
 
 _ID = re.compile(r"^[A-Za-z0-9_-]{11}$")
 _HOSTS = frozenset(
@@ -14,6 +14,12 @@ _HOSTS = frozenset(
 )  # fmt: skip
 _PATHS = frozenset({"shorts", "embed", "live", "v", "e"})
 _HINT = "give https://www.youtube.com/watch?v=…, https://youtu.be/…, or the id of 11 characters"
+
+
+class NoSuchVideo(InputError):
+    """The video is not there: removed, private, or not shown to this machine."""
+
+    code = "not_found"
 
 
 def looks_like_a_video(text: str) -> bool:

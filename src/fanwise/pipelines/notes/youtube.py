@@ -12,10 +12,12 @@ from fanwise.errors import ConfigError, InputError
 from fanwise.pipelines.notes.guard import MAX_BYTES, check_url, is_public
 from fanwise.pipelines.notes.links import watch_url
 from fanwise.pipelines.notes.records import Source
+from fanwise.pipelines.notes.video import NoSuchVideo
 
 _TIMEOUT_S = (10.0, 30.0)
 _CHUNK = 65536
 _DETAILS = re.compile(r'"videoDetails"\s*:\s*')
+_MISSING = frozenset({"VideoUnavailable", "InvalidVideoId"})
 _HINT = "save its captions as .vtt or .srt and give the file"
 
 
@@ -43,7 +45,8 @@ def fetch_source(video: str, *, language: str, mode: str) -> Source:
         except fw.errors.FanwiseError:
             raise
         except Exception as error:
-            raise InputError(
+            missing = type(error).__name__ in _MISSING
+            raise (NoSuchVideo if missing else InputError)(
                 f"its transcript could not be fetched: {_reason(error)}",
                 source=watch_url(video),
                 hint=_HINT,
@@ -124,7 +127,7 @@ def source_of_page(video: str, page: str) -> Source:
             continue
     found = cast("dict[str, Any]", details) if isinstance(details, dict) else {}
     if not found.get("title"):
-        raise InputError(
+        raise NoSuchVideo(
             "its page says nothing of it: removed, private, or not shown to this machine",
             source=watch_url(video),
             hint=_HINT,
