@@ -39,6 +39,24 @@ def serve(
         Literal["token", "trusted-proxy", "open"],
         Option(help="How clients of the applications' own routes come in; open on loopback only."),
     ] = "token",
+    model: Annotated[
+        str,
+        Option(
+            "--model",
+            "-m",
+            metavar="PROVIDER/MODEL",
+            envvar="FANWISE_MODEL",
+            show_envvar=False,
+            help="Who answers where a request of those routes names no model.",
+        ),
+    ] = "builtin/rules",
+    mail: Annotated[
+        str,
+        Option(
+            metavar="SOURCE",
+            help="The mailbox that /api/front/scan scans: a path, imaps://… or front:INBOX.",
+        ),
+    ] = "",
     max_active: Annotated[int, Option(metavar="N", help="Runs under way at once.")] = 8,
     home: HomeFlags,
 ) -> int:
@@ -57,6 +75,8 @@ def serve(
             allowed_hosts=tuple(allowed_host or ()),
             allowed_origins=tuple(allowed_origin or ()),
             seed_routes=seed_routes,
+            default_model=model.partition(",")[0].strip(),
+            mail=mail,
             max_active=max_active,
             public=run_loop(_has_tokens(place)),
         )

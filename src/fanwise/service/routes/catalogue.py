@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fanwise.errors import InvalidFields
+from fanwise.service.inputs import check_json
 from fanwise.service.problems import NotFound, documented
 from fanwise.service.routes.common import caller_of, hub_of, json_response
 from fanwise.service.routes.matching import matching
@@ -27,6 +28,13 @@ Name = Annotated[str, Field(pattern=_NAME)]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def keepable(cls, value: Any) -> Any:
+        """Refuses what no table can keep."""
+        check_json("body", {"body": value})
+        return value
 
 
 class NewTopic(_Strict):

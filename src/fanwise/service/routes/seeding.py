@@ -7,10 +7,12 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
+import structlog
 from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException as AnyHTTPException
 
 from fanwise.errors import FanwiseError
 from fanwise.pipelines import Event
@@ -26,6 +28,8 @@ from fanwise.service.problems import (
 from fanwise.service.routes.common import caller_of, hub_of
 from fanwise.service.views import plain
 from fanwise.service.waiting import Asked, failure, trouble_of
+
+log = structlog.get_logger("fanwise.service")
 
 MOST_BYTES: Final = 40 * 1024 * 1024
 _ALIVE_S = 15.0
@@ -50,11 +54,15 @@ class SeedRoute(APIRoute):
             except RequestValidationError as error:
                 wrong = invalid_of(error)
                 return seed_response(failure("invalid_fields", wrong.message, fields=wrong.fields))
-            except HTTPException as error:
+            except AnyHTTPException as error:
                 kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
                 return seed_response(
                     Problem(status=error.status_code, kind=kind, message=str(error.detail))
                 )
+            except Exception:
+                log.exception("request failed", path=request.url.path)
+                message = "the service has failed at this; its log says why"
+                return seed_response(failure("internal", message))
 
         return handle
 

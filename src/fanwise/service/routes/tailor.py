@@ -13,6 +13,7 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from fanwise.errors import InvalidFields
 from fanwise.pipelines import Event
+from fanwise.service.inputs import check_json
 from fanwise.service.routes.common import hub_of
 from fanwise.service.routes.seeding import (
     SeedRoute,
@@ -201,6 +202,7 @@ def _resume(given: str | dict[str, Any], place: int) -> dict[str, Any]:
         return {"id": f"resume-{place + 1}", "text": given}
     if given.keys() & {"text", "content_base64"}:
         return {"id": f"resume-{place + 1}", **given}
+    check_json("tailor", {"resume": given})
     name = str(given.get("id") or f"resume-{place + 1}")
     content = orjson.dumps({key: value for key, value in given.items() if key != "id"})
     coded = base64.b64encode(content).decode()
