@@ -8,10 +8,9 @@ import asyncio
 import hashlib
 import itertools
 import random
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -23,6 +22,7 @@ from fanwise.ending import end_all
 from fanwise.errors import BudgetExhausted, FanwiseError, InvalidFields, QueueFull, StateError
 from fanwise.pipelines import Event, Job, Pipeline
 from fanwise.service.accepted import OPEN_STATES, Accepted, Ledger
+from fanwise.service.active import Active
 from fanwise.service.options import Priority, RunOptions
 from fanwise.service.problems import NotFound
 
@@ -31,32 +31,11 @@ if TYPE_CHECKING:
     from fanwise.records import Json
 
 _MOST_WAITING = 10_000
-_EVENTS_KEPT = 500
 COMMAND = "serve"
 
 Resolve = Callable[[Pipeline, Mapping[str, "Json"]], Awaitable[Mapping[str, "Json"]]]
 
 log = structlog.get_logger("fanwise.service")
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Active:
-    """Work under way, or waiting for its turn."""
-
-    accepted: Accepted
-    task: asyncio.Task[None] | None = None
-    run: fw.Run | None = None
-    events: deque[Event] = field(default_factory=lambda: deque(maxlen=_EVENTS_KEPT))
-    events_seen: int = 0
-    cancelled: bool = False
-    drained: bool = False
-    gone: bool = False
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def wake(self) -> None:
-        """Wakes whoever looks on: there is an event more, or it has gone."""
-        moved, self.moved = self.moved, asyncio.Event()
-        moved.set()
 
 
 class Supervisor:
