@@ -25,6 +25,7 @@ from fanwise.service.routes import (
     tailor,
     uploads,
     videos,
+    webhooks,
 )
 
 SEED_PREFIXES = (
@@ -50,6 +51,7 @@ ROUTERS = (
     front.router,
     tailor.router,
     pages.router,
+    webhooks.router,
 )
 
 

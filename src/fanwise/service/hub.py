@@ -20,6 +20,7 @@ from fanwise.ending import end_all
 from fanwise.pipelines import Pipeline
 from fanwise.service.accepted import Ledger
 from fanwise.service.batches import Batches
+from fanwise.service.carriers import Carriers
 from fanwise.service.feeds import Feeds
 from fanwise.service.inputs import with_uploads
 from fanwise.service.learning import Learning
@@ -58,6 +59,7 @@ class Hub:
     feeds: Feeds
     uploads: Uploads
     batches: Batches
+    carriers: Carriers
     planner: Planner
     shelves: Shelves
     learning: Learning
@@ -142,6 +144,7 @@ async def open_hub(
                 await hub.supervisor.stop(drain_s=settings.drain_s)
             finally:
                 await hub.feeds.stop()
+                await hub.carriers.aclose()
                 hub.views.close()
 
 
@@ -188,6 +191,7 @@ def _assembled(
         feeds=feeds,
         uploads=uploads,
         batches=batches,
+        carriers=Carriers(home, clock=clock),
         planner=Planner(home, supervisor),
         shelves=shelves,
         learning=Learning(shelves, clock=clock),

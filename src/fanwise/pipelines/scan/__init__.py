@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from fanwise.pipelines.scan.scoring import Score, read_truth, score
     from fanwise.pipelines.scan.sources import ConversationSource, Listed, Mailbox
     from fanwise.pipelines.scan.summary import ScanError, ScanSummary
+    from fanwise.pipelines.scan.webhooks import BadSignature, Reported, record_event, sign
     from fanwise.pipelines.scan.work import ScanItem
 
 PIPELINE = Pipeline(
     name="scan",
-    plan="fanwise.pipelines.scan.form:plan_of",
+    plan="fanwise.pipelines.scan.execute:plan_of",
     form="fanwise.pipelines.scan.form:FIELDS",
     summary="Shipments and their tracking numbers out of mail",
     module="fanwise.pipelines.scan",
@@ -33,6 +34,7 @@ PIPELINE = Pipeline(
 )
 
 _HOMES = {
+    "BadSignature": "webhooks",
     "ConversationSource": "sources",
     "Dropped": "records",
     "FrontInbox": "front",
@@ -40,6 +42,7 @@ _HOMES = {
     "Listed": "sources",
     "Mailbox": "sources",
     "Reading": "records",
+    "Reported": "webhooks",
     "ScanError": "summary",
     "ScanItem": "work",
     "ScanJob": "job",
@@ -49,12 +52,15 @@ _HOMES = {
     "execute": "execute",
     "plan": "execute",
     "read_truth": "scoring",
+    "record_event": "webhooks",
+    "sign": "webhooks",
     "scan": "execute",
     "score": "scoring",
 }
 
 __all__ = [
     "PIPELINE",
+    "BadSignature",
     "ConversationSource",
     "Dropped",
     "FrontInbox",
@@ -62,6 +68,7 @@ __all__ = [
     "Listed",
     "Mailbox",
     "Reading",
+    "Reported",
     "ScanError",
     "ScanItem",
     "ScanJob",
@@ -71,8 +78,10 @@ __all__ = [
     "execute",
     "plan",
     "read_truth",
+    "record_event",
     "scan",
     "score",
+    "sign",
 ]
 
 

@@ -118,18 +118,20 @@ async def plan(
     calls, tokens, cost and time; sends nothing to a model and writes nothing. A mail server or API
     is read as a scan would read it.
     """
-    given = {**fields_and_options, "force": True, "dry_run": True}
-    job, options = _parted(source, given)
-    options |= _provider_limits(job, options)
-    job = replace(job, strategy="adaptive", batch_size=None, batch_delay_ms=None)
-    work = Work(
-        job,
-        source=source_of(job, env=options.get("env")),
-        store=None,
-        clock=SystemClock(),
+    job, options = _parted(source, fields_and_options)
+    return await plan_of(job, **options)
+
+
+async def plan_of(job: ScanJob, **options: Any) -> fw.types.Plan:
+    """What carrying out a job would ask for; see :func:`plan`."""
+    settings = options | _provider_limits(job, options)
+    whole = replace(
+        job, force=True, dry_run=True, strategy="adaptive", batch_size=None, batch_delay_ms=None
     )
+    source = source_of(whole, env=options.get("env"))
+    work = Work(whole, source=source, store=None, clock=SystemClock())
     try:
-        return await fw.plan(work.conversation, work.wanted(), **options)
+        return await fw.plan(work.conversation, work.wanted(), **settings)
     finally:
         await work.aclose()
 

@@ -1,25 +1,23 @@
-"""What people are asked for: a mailbox and who reads it; and what that would take."""
+"""What people are asked for: a mailbox and who reads it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from fanwise.pipelines import MODEL_PARAMETERS, Field
-from fanwise.pipelines.scan.execute import plan
 from fanwise.pipelines.scan.job import RULES_MODEL
-
-if TYPE_CHECKING:
-    import fanwise as fw
-    from fanwise.pipelines.scan.job import ScanJob
 
 FIELDS = (
     Field(
         name="source",
         label="Mail",
         kind="file",
-        required=True,
         accept=".mbox,.eml",
         help="An mbox or a single mail.",
+    ),
+    Field(
+        name="front",
+        label="or an inbox of Front",
+        help="Such as inb_123, or a search; the service's FRONT_API_TOKEN is used.",
+        extra=True,
     ),
     Field(
         name="model",
@@ -39,18 +37,3 @@ FIELDS = (
     ),
     MODEL_PARAMETERS,
 )
-
-
-async def plan_of(job: ScanJob, **options: Any) -> fw.types.Plan:
-    """What a job would ask for, cost and take; sends and writes nothing.
-
-    Takes the options of ``fw.open_run`` by their names.
-    """
-    return await plan(
-        job.source,
-        model=job.model,
-        after=job.after,
-        limit=job.limit,
-        parameters=job.parameters,
-        **options,
-    )

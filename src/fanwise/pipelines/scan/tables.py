@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from fanwise.pipelines.scan.records import Reading, Shipment
-from fanwise.pipelines.scan.status import next_status
+from fanwise.pipelines.scan.status import Status, next_status
 
 metadata = MetaData()
 
@@ -155,7 +155,8 @@ def record(connection: Connection, visit: Visit, reading: Reading) -> Changes:
     for shipment in reading.shipments:
         row = known.get(shipment.tracking_number)
         if row is None:
-            connection.execute(insert(shipments).values(_new_row(shipment, visit)))
+            status = status_of(connection, shipment.tracking_number)
+            connection.execute(insert(shipments).values(_new_row(shipment, visit, status)))
         else:
             values = merged(row, shipment)
             if values:
@@ -207,14 +208,14 @@ def _known(connection: Connection, found: Sequence[Shipment]) -> dict[str, Mappi
     return {row["tracking_number"]: dict(row) for row in found_rows}
 
 
-def _new_row(shipment: Shipment, visit: Visit) -> dict[str, Any]:
+def _new_row(shipment: Shipment, visit: Visit, status: Status) -> dict[str, Any]:
     return {
         "tracking_number": shipment.tracking_number,
         "carrier": shipment.carrier,
         "supplier": shipment.supplier,
         "po_number": shipment.po_number,
         "shipped_date": shipment.shipped_date,
-        "status": "pending",
+        "status": status,
         "confidence": shipment.confidence,
         "conversation": visit.conversation,
         "created_at": visit.at,
@@ -279,18 +280,19 @@ def report(
 ) -> bool:
     """Takes a carrier's report on a shipment. A report that came before changes nothing.
 
+    The shipment's status is what all of its reports come to in the order in which they happened,
+    since they arrive in another.
+
     Returns:
-        Whether it is new. A report on an unknown shipment is kept all the same.
+        Whether it is new. A report on an unknown shipment is kept, and counts once that is found.
 
     Raises:
         ConfigError: ``status`` is no status.
     """
+    next_status("pending", status)
     table = tracking_events
     if connection.execute(select(table.c.event).where(table.c.event == event)).first():
         return False
-    where = shipments.c.tracking_number == tracking_number
-    row = connection.execute(select(shipments.c.status).where(where)).first()
-    after = next_status("pending" if row is None else row.status, status)
     connection.execute(
         insert(table).values(
             event=event,
@@ -301,8 +303,25 @@ def report(
             detail=detail,
         )
     )
-    if row is not None and after != row.status:
-        connection.execute(
-            update(shipments).where(where).values(status=after, updated_at=received_at)
-        )
+    after = status_of(connection, tracking_number)
+    table = shipments
+    connection.execute(
+        update(table)
+        .where(table.c.tracking_number == tracking_number, table.c.status != after)
+        .values(status=after, updated_at=received_at)
+    )
     return True
+
+
+def status_of(connection: Connection, tracking_number: str) -> Status:
+    """What the carriers' reports on a shipment come to; ``pending`` where there is none."""
+    table = tracking_events.c
+    reported = connection.execute(
+        select(table.status)
+        .where(table.tracking_number == tracking_number)
+        .order_by(table.happened_at, table.received_at, table.event)
+    ).scalars()
+    status: Status = "pending"
+    for one in reported:
+        status = next_status(status, one)
+    return status
