@@ -11,12 +11,13 @@ from typing import Any
 
 import fanwise as fw
 from fanwise.pipelines import OnEvent
+from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.grading.job import STDIN, Columns, Entry, GradingJob, task_of
 from fanwise.pipelines.grading.marking import needs_model
 from fanwise.pipelines.grading.records import Grade, grade_of, ungraded
 from fanwise.pipelines.grading.result import GradingResult, Marks, Result
 from fanwise.pipelines.grading.tables import metadata
-from fanwise.pipelines.grading.work import RULES_MODEL, Grader
+from fanwise.pipelines.grading.work import Grader
 
 NAME = "grade"
 STORE = "grading"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 
 from fanwise.pipelines import MODEL_PARAMETERS, Field
+from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.grading.job import MODES, Columns
-from fanwise.pipelines.grading.work import RULES_MODEL
 
 _HELP = {
     "question": "What was asked.",

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self, cast
 
 import fanwise as fw
+from fanwise.pipelines import fields as check
+from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.grading.marking import kind_of
 from fanwise.pipelines.grading.reading import check_question, options_in, truth_in
 from fanwise.pipelines.grading.records import Question, Task
-from fanwise.pipelines.grading.work import RULES_MODEL
 
 MODES: Final = ("auto", "parallel", "batch", "sequential")
 MOST_AT_ONCE: Final = 10
 MOST_INLINE: Final = 10_000
 STDIN: Final = "-"
+_HINT: Final = "mend them and begin again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,20 +82,24 @@ class GradingJob:
     stdin: BinaryIO | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        wrong: dict[str, str] = {}
+        source_wrong = answers_wrong = ""
         if (self.source is None) == (not self.answers):
-            wrong["answers"] = "give either a source or a list of one answer or more"
+            answers_wrong = "give either a source or a list of one answer or more"
         elif len(self.answers) > MOST_INLINE:
-            wrong["answers"] = f"has {len(self.answers):,} entries; the most is {MOST_INLINE:,}"
-        if not self.model.strip():
-            wrong["model"] = "is empty; name one as provider/model"
-        wrong |= wrong_modes(self.processing_mode, self.max_concurrent_tasks, optional=True)
-        if not _whole(self.pack_size, 2, 50):
-            wrong["pack_size"] = f"is {self.pack_size!r}; it is a whole number from 2 to 50"
-        if self.limit is not None and not _whole(self.limit, 1, None):
-            wrong["limit"] = f"is {self.limit!r}; it is a whole number of 1 or more"
-        if wrong:
-            raise fw.errors.InvalidFields("grading", wrong, hint="mend them and begin again")
+            answers_wrong = f"has {len(self.answers):,} entries; the most is {MOST_INLINE:,}"
+        if not isinstance(self.source, Path | None):
+            source_wrong = check.text(self.source)
+        reasons = {
+            "source": source_wrong,
+            "answers": answers_wrong,
+            "model": check.model(self.model),
+            **wrong_modes(self.processing_mode, self.max_concurrent_tasks, optional=True),
+            "pack_size": check.count(self.pack_size, least=2, most=50),
+            "reuse": check.switch(self.reuse),
+            "limit": check.optional(self.limit, check.count),
+            "parameters": check.mapping(self.parameters),
+        }
+        check.refuse("grading", reasons, hint=_HINT)
 
     @classmethod
     def from_json(cls, fields_: Mapping[str, Any]) -> Self:
@@ -101,39 +108,14 @@ class GradingJob:
         Raises:
             InvalidFields: One reason for each field that is wrong; unknown fields are wrong too.
         """
-        wrong: dict[str, str] = {}
-        given: dict[str, Any] = dict(fields_)
-        known = {one.name for one in fields(cls)} - {"stdin"}
-        wrong |= {
-            name: f"is unknown; there are {', '.join(sorted(known))}"
-            for name in given.keys() - known
-        }
-        wrong |= _wrong_types(given)
-        columns = given.get("columns", {})
-        if not isinstance(columns, Mapping):
-            wrong["columns"] = "is no object of column names"
-            columns = {}
-        named = cast("Mapping[str, Any]", columns)
-        allowed = {one.name for one in fields(Columns)}
-        for name, value in named.items():
-            if name not in allowed:
-                wrong[f"columns.{name}"] = f"is unknown; there are {', '.join(sorted(allowed))}"
-            elif not isinstance(value, str):
-                wrong[f"columns.{name}"] = "is no text"
-        made: Self | None = None
-        kept = {name: value for name, value in given.items() if name in known - wrong.keys()}
-        kept["columns"] = Columns(
-            **{name: value for name, value in named.items() if f"columns.{name}" not in wrong}
-        )
-        if "answers" in wrong or "source" in wrong:
-            kept |= {"source": "-", "answers": ()}
-        try:
-            made = cls(**kept)
-        except fw.errors.InvalidFields as error:
-            wrong |= error.fields
-        if wrong or made is None:
-            raise fw.errors.InvalidFields("grading", wrong, hint="mend them and begin again")
-        return made
+        known = [one.name for one in fields(cls) if one.name != "stdin"]
+        columns, wrong = _columns(fields_.get("columns", {}))
+        wrong |= check.unknown(fields_, known) | _wrong_rows(fields_.get("answers", ()))
+        taken = {name: value for name, value in fields_.items() if name in known}
+        taken["columns"] = columns
+        if any(name.partition(".")[0] == "answers" for name in wrong):
+            taken |= {"source": "-", "answers": ()}  # so that their absence is not told as well
+        return check.made("grading", lambda: cls(**taken), wrong, hint=_HINT)
 
     def as_json(self) -> dict[str, Any]:
         """What :meth:`from_json` makes this job of again."""
@@ -240,18 +222,12 @@ def text_in(value: object) -> str:
 
 def wrong_modes(mode: object, at_once: object, *, optional: bool = False) -> dict[str, str]:
     """What is wrong with a processing mode and a number of concurrent tasks."""
-    wrong: dict[str, str] = {}
-    if mode not in MODES:
-        wrong["processing_mode"] = f"is {mode!r}; it is one of {', '.join(MODES)}"
-    if not (optional and at_once is None) and not _whole(at_once, 1, MOST_AT_ONCE):
-        wrong["max_concurrent_tasks"] = f"is {at_once!r}; it is a whole number from 1 to 10"
-    return wrong
-
-
-def _whole(value: object, least: int, most: int | None) -> bool:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return False
-    return value >= least and (most is None or value <= most)
+    most = partial(check.count, most=MOST_AT_ONCE)
+    reasons = {
+        "processing_mode": check.choice(mode, MODES),
+        "max_concurrent_tasks": check.optional(at_once, most) if optional else most(at_once),
+    }
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def _own_id(data: Mapping[str, Any]) -> str | None:
@@ -281,23 +257,24 @@ def _has(data: Mapping[str, Any], column: str) -> bool:
     return bool(inner) and isinstance(within, Mapping) and _has(cast("Any", within), inner)
 
 
-def _wrong_types(given: Mapping[str, Any]) -> dict[str, str]:
-    wrong: dict[str, str] = {}
-    for name in ("model", "processing_mode", "source"):
-        value = given.get(name, "")
-        if not isinstance(value, str) and not (name == "source" and value is None):
-            wrong[name] = "is no text"
-    if not isinstance(given.get("reuse", True), bool):
-        wrong["reuse"] = "is neither true nor false"
-    if not isinstance(given.get("parameters", {}), Mapping):
-        wrong["parameters"] = "is no object"
-    rows = given.get("answers", ())
+def _columns(given: object) -> tuple[Columns, dict[str, str]]:
+    """Where everything stands, and what is wrong with what says so."""
+    if wrong := check.mapping(given, such_as="{'question': 'text'}"):
+        return Columns(), {"columns": wrong}
+    named = cast("Mapping[str, Any]", given)
+    known = [one.name for one in fields(Columns)]
+    reasons = check.unknown(named, known)
+    reasons |= {name: check.text(value) for name, value in named.items() if name in known}
+    wrong_names = {name for name, reason in reasons.items() if reason}
+    columns = Columns(**{name: value for name, value in named.items() if name not in wrong_names})
+    return columns, {f"columns.{name}": reasons[name] for name in reasons if name in wrong_names}
+
+
+def _wrong_rows(rows: object) -> dict[str, str]:
     if not isinstance(rows, list | tuple):
-        wrong["answers"] = "is no list of objects"
-    else:
-        wrong |= {
-            f"answers.{place}": "is no object"
-            for place, row in enumerate(cast("Sequence[object]", rows))
-            if not isinstance(row, Mapping)
-        }
-    return wrong
+        return {"answers": f"is {check.shown(rows)}; it is a list of objects"}
+    return {
+        f"answers.{place}": f"is {check.shown(row)}; it is an object"
+        for place, row in enumerate(cast("Sequence[object]", rows))
+        if not isinstance(row, Mapping)
+    }

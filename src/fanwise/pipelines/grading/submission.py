@@ -13,12 +13,13 @@ from typing import Any, cast
 
 import fanwise as fw
 from fanwise.pipelines import Event, OnEvent
+from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.grading.job import wrong_modes
 from fanwise.pipelines.grading.marking import mark
 from fanwise.pipelines.grading.records import Grade, Task, grade_of, ungraded
 from fanwise.pipelines.grading.result import Metrics, metrics_of
 from fanwise.pipelines.grading.sessions import Desk, key_of, look_up, record
-from fanwise.pipelines.grading.work import RULES_MODEL, Grader, version_for
+from fanwise.pipelines.grading.work import Grader, version_for
 
 _PACK = 20
 

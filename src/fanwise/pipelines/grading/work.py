@@ -23,7 +23,6 @@ from fanwise.pipelines.grading.rules import RULES_VERSION, rules
 if TYPE_CHECKING:
     from fanwise.pipelines.grading.schema import Judgement
 
-RULES_MODEL = "builtin/rules"
 _BY_RULES = ("builtin", "sim")
 
 

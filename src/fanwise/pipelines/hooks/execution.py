@@ -9,8 +9,9 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import fanwise as fw
+from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.hooks.board import Board
-from fanwise.pipelines.hooks.job import RULES_MODEL, HooksJob
+from fanwise.pipelines.hooks.job import HooksJob
 from fanwise.pipelines.hooks.work import Contest, Pairing, description, item_id, model_of, work
 
 if TYPE_CHECKING:

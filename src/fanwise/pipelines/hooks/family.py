@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fanwise.pipelines.hooks.job import canonical
+from fanwise.pipelines.fields import canonical
 
 _FAMILIES = (
     ("openai", r"gpt|chatgpt|davinci|o[1345](?!\w)"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fanwise.pipelines import MODEL_PARAMETERS, Field
+from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.hooks.criteria import CRITERIA
-from fanwise.pipelines.hooks.job import AUDIENCES, CONTENT_TYPES, RULES_MODEL
+from fanwise.pipelines.hooks.job import AUDIENCES, CONTENT_TYPES
 
 FIELDS = (
     Field(

@@ -11,11 +11,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import fanwise as fw
+from fanwise.pipelines.fields import canonical
 from fanwise.pipelines.hooks import prompts, scoring
 from fanwise.pipelines.hooks.criteria import weights_of
 from fanwise.pipelines.hooks.family import same_family
 from fanwise.pipelines.hooks.heuristics import heuristic_score, word_count
-from fanwise.pipelines.hooks.job import HooksJob, canonical
+from fanwise.pipelines.hooks.job import HooksJob
 from fanwise.pipelines.hooks.judging_rules import (
     checked_by_rules,
     compared_by_rules,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import get_args
 
 from fanwise.pipelines import MODEL_PARAMETERS, Field
+from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.notes.catalogue import NAMES
-from fanwise.pipelines.notes.job import RULES_MODEL, Mode, Strategy, Verbosity
+from fanwise.pipelines.notes.job import Mode, Strategy, Verbosity
 
 FIELDS = (
     Field(

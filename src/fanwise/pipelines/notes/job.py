@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, Self, cast, get_args
 
 import fanwise as fw
+from fanwise.pipelines import fields as check
+from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.notes.catalogue import NAMES, template
 from fanwise.pipelines.notes.prompt import PROMPT_VERSION
 from fanwise.pipelines.notes.records import DEPTHS, Depth
 from fanwise.pipelines.notes.rules.answer import RULES_VERSION
 from fanwise.pipelines.notes.video import looks_like_a_video, video_id
 
-RULES_MODEL = "builtin/rules"
 Verbosity = Literal["brief", "standard", "comprehensive", "all"]
 Strategy = Literal["per_depth", "one_call"]
 Mode = Literal["transcript", "metadata"]
 
 _MOST_MODELS = 6
 _LONGEST = 4096
+_HINT = "see `fanwise notes --help` or docs/notes.md"
 _BY_RULES = ("builtin", "sim")
 
 
@@ -70,11 +73,7 @@ class NotesJob:
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
-        wrong = {name: reason for name, reason in _faults(self).items() if reason}
-        if wrong:
-            raise fw.errors.InvalidFields(
-                "notes", wrong, hint="see `fanwise notes --help` or docs/notes.md"
-            )
+        check.refuse("notes", _faults(self), hint=_HINT)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
@@ -83,23 +82,13 @@ class NotesJob:
         Raises:
             InvalidFields: One reason for each field that is wrong; unknown fields are wrong too.
         """
-        names = {one.name for one in fields(cls)}
-        unknown = {name: f"there is no such field; fields are {', '.join(sorted(names))}"
-                   for name in found if name not in names}  # fmt: skip
-        given: dict[str, Any] = {name: found[name] for name in found if name in names}
-        given.setdefault("source", "")
+        known = [one.name for one in fields(cls)]
+        given: dict[str, Any] = {"source": ""}
+        given |= {name: value for name, value in found.items() if name in known}
         for name in ("templates", "models", "retry"):
             if isinstance(given.get(name), list):
                 given[name] = tuple(cast("list[Any]", given[name]))
-        try:
-            job = cls(**given)
-        except fw.errors.InvalidFields as error:
-            raise fw.errors.InvalidFields(
-                "notes", {**unknown, **error.fields}, hint=error.hint
-            ) from None
-        if unknown:
-            raise fw.errors.InvalidFields("notes", unknown)
-        return job
+        return check.made("notes", lambda: cls(**given), check.unknown(found, known), hint=_HINT)
 
     def as_json(self) -> dict[str, Any]:
         """What :meth:`from_json` makes this job of again."""
@@ -156,24 +145,20 @@ def _faults(job: NotesJob) -> dict[str, str]:
     """What is wrong with each field; empty where nothing is."""
     found = {
         "source": _source_fault(job.source),
-        "templates": _names_fault(job.templates, least=1),
-        "retry": _names_fault(job.retry, least=0),
-        "verbosity": _choice_fault(job.verbosity, get_args(Verbosity)),
-        "strategy": _choice_fault(job.strategy, get_args(Strategy)),
-        "mode": _choice_fault(job.mode, get_args(Mode)),
-        "models": _models_fault(job.models),
-        "stagger_s": _number_fault(job.stagger_s, 0, 60, unit="seconds"),
-        "part_tokens": _number_fault(job.part_tokens, 500, 200_000, unit="tokens"),
-        "rollout_percent": ""
-        if job.rollout_percent is None
-        else _number_fault(job.rollout_percent, 0, 100, unit="percent"),
-        "force": "" if isinstance(cast("Any", job.force), bool) else "it is true or false",
-        "language": _text_fault(job.language, 35),
-        "user": _text_fault(job.user, 200),
-        "video": _text_fault(job.video, 500) or (_video_fault(job.video) if job.video else ""),
-        "parameters": ""
-        if isinstance(cast("Any", job.parameters), Mapping)
-        else "it is an object of names and values",
+        "templates": check.some(job.templates, NAMES, least=1),
+        "retry": check.some(job.retry, NAMES),
+        "verbosity": check.choice(job.verbosity, get_args(Verbosity)),
+        "strategy": check.choice(job.strategy, get_args(Strategy)),
+        "mode": check.choice(job.mode, get_args(Mode)),
+        "models": check.models(job.models, most=_MOST_MODELS),
+        "stagger_s": check.number(job.stagger_s, most=60),
+        "part_tokens": check.number(job.part_tokens, least=500, most=200_000),
+        "rollout_percent": check.optional(job.rollout_percent, partial(check.number, most=100)),
+        "force": check.switch(job.force),
+        "language": check.text(job.language, most=35),
+        "user": check.text(job.user, most=200),
+        "video": check.text(job.video, most=500) or (_video_fault(job.video) if job.video else ""),
+        "parameters": check.mapping(job.parameters),
     }
     if not found["retry"] and not found["templates"]:
         strange = [name for name in job.retry if name not in job.templates]
@@ -183,11 +168,11 @@ def _faults(job: NotesJob) -> dict[str, str]:
     return found
 
 
-def _source_fault(source: Any) -> str:
+def _source_fault(source: object) -> str:
     if not isinstance(source, str) or not source.strip():
-        return "it is missing: the address of a video, or the path of a transcript file"
-    if len(source) > _LONGEST:
-        return f"it is longer than {_LONGEST} characters"
+        return "is missing: the address of a video, or the path of a transcript file"
+    if wrong := check.text(source, most=_LONGEST):
+        return wrong
     if looks_like_a_video(source) and not Path(source).exists():
         return _video_fault(source)
     return ""
@@ -199,41 +184,3 @@ def _video_fault(address: str) -> str:
     except fw.errors.ConfigError as error:
         return str(error)
     return ""
-
-
-def _names_fault(names: Any, *, least: int) -> str:
-    if isinstance(names, str) or not isinstance(names, Sequence):
-        return f"it is a list of templates, out of {', '.join(NAMES)}"
-    given = list(cast("Sequence[Any]", names))
-    if len(given) < least:
-        return f"name at least one, out of {', '.join(NAMES)}"
-    strange = [name for name in given if name not in NAMES]
-    if strange:
-        return f"there is no template {strange[0]!r}; there are {', '.join(NAMES)}"
-    twice = next((name for name in given if given.count(name) > 1), None)
-    return f"{twice!r} is there twice" if twice else ""
-
-
-def _models_fault(models: Any) -> str:
-    if isinstance(models, str) or not isinstance(models, Sequence):
-        return "it is a list of provider/model"
-    given = list(cast("Sequence[Any]", models))
-    if not 1 <= len(given) <= _MOST_MODELS:
-        return f"it holds {len(given)} models; 1 to {_MOST_MODELS} are possible"
-    strange = [name for name in given if not isinstance(name, str) or not name.strip()]
-    return f"{strange[0]!r} is no model" if strange else ""
-
-
-def _choice_fault(value: Any, choices: Sequence[str]) -> str:
-    return "" if value in choices else f"{value!r} is none of {', '.join(choices)}"
-
-
-def _number_fault(value: Any, low: float, high: float, *, unit: str) -> str:
-    fine = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-    return "" if fine else f"{value!r} is not {low:g} to {high:g} {unit}"
-
-
-def _text_fault(value: Any, most: int) -> str:
-    if not isinstance(value, str):
-        return "it is a text"
-    return f"it is longer than {most} characters" if len(value) > most else ""

@@ -12,8 +12,9 @@ from typing import Any
 
 import fanwise as fw
 from fanwise.pipelines import OnEvent
+from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.notes.catalogue import template
-from fanwise.pipelines.notes.job import RULES_MODEL, Mode, NotesJob, Strategy, Verbosity
+from fanwise.pipelines.notes.job import Mode, NotesJob, Strategy, Verbosity
 from fanwise.pipelines.notes.passages import parts_of
 from fanwise.pipelines.notes.records import Part, Source
 from fanwise.pipelines.notes.result import NotesResult

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import fanwise as fw
 from fanwise.errors import ConfigError, InvalidFields
 from fanwise.pipelines import Event, OnEvent
+from fanwise.pipelines import fields as check
 from fanwise.pipelines.prompts.execute import PromptsResult
 from fanwise.pipelines.prompts.execute import execute as carry_out
 from fanwise.pipelines.prompts.execute import plan as plan_of
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from fanwise.journal.home import Home
     from fanwise.records import Json, Outcome
 
+_schema = partial(check.mapping, such_as="{'type': 'object'}")
 _KNOWN = ("file", "prompts", "models", "schema", "parameters", "limit")
 
 
@@ -50,22 +53,17 @@ class TableJob:
         Raises:
             InvalidFields: One reason for each field that is wrong.
         """
-        wrong = {name: "is not a field of this job" for name in fields if name not in _KNOWN}
-        for name in ("prompts", "models"):
-            reason = _texts(fields.get(name, []))
-            if reason:
-                wrong[name] = reason
-        for name in ("schema", "parameters"):
-            if not isinstance(fields.get(name), (Mapping, type(None))):
-                wrong[name] = "is no object"
-        limit = fields.get("limit")
-        if limit is not None and (not isinstance(limit, int) or limit < 1):
-            wrong["limit"] = "is no number of rows; give 1 or more"
-        file = fields.get("file")
-        if not isinstance(file, str) or not file:
-            wrong["file"] = "names no file"
-        if wrong:
-            raise InvalidFields("prompts", wrong)
+        reasons = {
+            "prompts": check.texts(fields.get("prompts", ())),
+            "models": check.texts(fields.get("models", ()), of="provider/model"),
+            "schema": check.optional(fields.get("schema"), _schema),
+            "parameters": check.optional(fields.get("parameters"), check.mapping),
+            "limit": check.optional(fields.get("limit"), check.count),
+            "file": ""
+            if isinstance(fields.get("file"), str) and fields["file"]
+            else "names no file",
+        }
+        check.refuse("prompts", reasons | check.unknown(fields, _KNOWN))
         given = {name: value for name, value in fields.items() if value is not None}
         job = cls(**cast("dict[str, Any]", given))
         try:
@@ -152,13 +150,3 @@ async def plan(job: TableJob, **options: Any) -> fw.types.Plan:
     Takes the options of ``fw.open_run`` by their names; raises what :func:`fanwise.plan` does.
     """
     return await plan_of(job.as_prompts_job(), **options)
-
-
-def _texts(value: object) -> str:
-    """What is wrong with a list of texts; empty where nothing is."""
-    if not isinstance(value, list):
-        return "is no list of texts"
-    texts = cast("list[object]", value)
-    if not all(isinstance(one, str) and one for one in texts):
-        return "holds something that is no text"
-    return ""

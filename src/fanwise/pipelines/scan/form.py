@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fanwise.pipelines import MODEL_PARAMETERS, Field
-from fanwise.pipelines.scan.job import RULES_MODEL
+from fanwise.pipelines.fields import RULES_MODEL
 
 FIELDS = (
     Field(

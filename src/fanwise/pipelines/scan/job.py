@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from dataclasses import fields as fields_of
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import fanwise as fw
+from fanwise.pipelines import fields as check
+from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.scan.sources import ConversationSource, is_source
 from fanwise.pipelines.scan.strategies import STRATEGIES, Pacing
 
-RULES_MODEL = "builtin/rules"
 FRONT_RPM = 50.0
 MOST_A_PAGE = 100
 _HINT = "each field above says what it takes"
@@ -77,9 +79,7 @@ class ScanJob:
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
-        wrong = dict(_faults(self))
-        if wrong:
-            raise fw.errors.InvalidFields("scan", wrong, hint=_HINT)
+        check.refuse("scan", dict(_faults(self)), hint=_HINT)
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -104,16 +104,9 @@ class ScanJob:
             else:
                 taken[name] = value
         if "source" in taken and not isinstance(taken["source"], str):
-            wrong["source"] = f"is {_shown(taken.pop('source'))}; it is the path of a mailbox"
+            wrong["source"] = f"is {check.shown(taken.pop('source'))}; it is the path of a mailbox"
             taken.setdefault("front", "given")  # so that its absence is not told as well
-        try:
-            job = cls(**taken)
-        except fw.errors.InvalidFields as error:
-            wrong = {**error.fields, **wrong}
-        else:
-            if not wrong:
-                return job
-        raise fw.errors.InvalidFields("scan", wrong, hint=_HINT)
+        return check.made("scan", lambda: cls(**taken), wrong, hint=_HINT)
 
     def as_json(self) -> dict[str, Any]:
         """What :meth:`from_json` makes this job of again.
@@ -165,43 +158,31 @@ def instant(after: object) -> float | None:
 
 
 def _faults(job: ScanJob) -> Iterator[tuple[str, str]]:
-    """Each wrong field with its reason. Nothing is known of the fields' types yet."""
+    """Fields with what is wrong with them. Nothing is known of their types yet."""
     yield from _source_faults(job)
-    if (fault := _model_fault(job.model)) is not None:
-        yield "model", fault
+    yield "model", check.model(job.model)
     for name in ("force", "dry_run"):
-        if not isinstance(getattr(job, name), bool):
-            yield name, f"is {_shown(getattr(job, name))}; it is true or false"
+        yield name, check.switch(getattr(job, name))
     try:
         instant(job.after)
     except (ValueError, OverflowError):
-        yield "after", f"{_shown(job.after)} is no date; write 2026-02-01 or 2026-02-01T08:00"
-    for name, most in (
-        ("limit", None),
-        ("page_size", MOST_A_PAGE),
-        ("max_pages", None),
-        ("batch_size", 1000),
-        ("tpd", None),
-    ):
-        if (
-            fault := _count_fault(getattr(job, name), most, needed=name == "page_size")
-        ) is not None:
-            yield name, fault
-    for name, least in (("front_rpm", 1.0), ("rpm", 0.0), ("tpm", 0.0), ("batch_delay_ms", None)):
-        fault = _number_fault(getattr(job, name), least, needed=name == "front_rpm")
-        if fault is not None:
-            yield name, fault
+        yield "after", f"{check.shown(job.after)} is no date; write 2026-02-01 or 2026-02-01T08:00"
+    yield "page_size", check.count(job.page_size, most=MOST_A_PAGE)
+    for name, most in (("limit", None), ("max_pages", None), ("batch_size", 1000), ("tpd", None)):
+        yield name, check.optional(getattr(job, name), partial(check.count, most=most))
+    yield "front_rpm", check.number(job.front_rpm, least=1)
+    for name in ("rpm", "tpm"):
+        yield name, check.optional(getattr(job, name), partial(check.number, above=True))
+    yield "batch_delay_ms", check.optional(job.batch_delay_ms, partial(check.number, most=600_000))
     yield from _strategy_faults(job)
-    parameters: Any = job.parameters
-    if not isinstance(parameters, Mapping):
-        yield "parameters", f"is {_shown(parameters)}; it is an object such as {{'temperature': 0}}"
+    yield "parameters", check.mapping(job.parameters)
 
 
 def _source_faults(job: ScanJob) -> Iterator[tuple[str, str]]:
     source: Any = job.source
     front: Any = job.front
     if front is not None and (not isinstance(front, str) or not front.strip()):
-        yield "front", f"is {_shown(front)}; it is an inbox such as inb_123, or a search"
+        yield "front", f"is {check.shown(front)}; it is an inbox such as inb_123, or a search"
     if source is None:
         if front is None:
             yield "source", "is missing; name a mailbox, or an inbox of Front in front"
@@ -221,7 +202,7 @@ def _source_faults(job: ScanJob) -> Iterator[tuple[str, str]]:
 def _strategy_faults(job: ScanJob) -> Iterator[tuple[str, str]]:
     strategy: Any = job.strategy
     if strategy not in STRATEGIES:
-        yield "strategy", f"is {_shown(strategy)}; it is one of {', '.join(STRATEGIES)}"
+        yield "strategy", check.choice(strategy, STRATEGIES)
         return
     if strategy == "adaptive":
         for name in ("batch_size", "batch_delay_ms"):
@@ -229,40 +210,3 @@ def _strategy_faults(job: ScanJob) -> Iterator[tuple[str, str]]:
                 yield name, f"means nothing to adaptive; name a strategy: {STRATEGIES[1]}"
     elif strategy in {"semaphore", "parallel-batches"} and job.batch_delay_ms:
         yield "batch_delay_ms", f"means nothing to {strategy}: no batch waits for another"
-
-
-def _count_fault(value: Any, most: int | None, *, needed: bool) -> str | None:
-    if value is None and not needed:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        return f"is {_shown(value)}; it is a whole number"
-    if value < 1 or (most is not None and value > most):
-        return f"is {value}; it is " + ("1 or more" if most is None else f"1 to {most}")
-    return None
-
-
-def _number_fault(value: Any, least: float | None, *, needed: bool) -> str | None:
-    """What is wrong with a number; ``least`` is exclusive at 0, and ``None`` allows 0."""
-    if value is None and not needed:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return f"is {_shown(value)}; it is a number"
-    if least is None:
-        return None if 0 <= value <= 600_000 else f"is {value:g}; it is 0 to 600000"
-    if least > 0:
-        return None if value >= least else f"is {value:g}; it is {least:g} or more"
-    return None if value > 0 else f"is {value:g}; it is above 0"
-
-
-def _model_fault(value: Any) -> str | None:
-    if isinstance(value, str) and len(value) <= 200:
-        separator = "/" if "/" in value else ":"
-        provider, _, name = value.partition(separator)
-        if provider.strip() and name.strip():
-            return None
-    return f"is {_shown(value)}; write provider/model, such as openai/gpt-4o-mini or {RULES_MODEL}"
-
-
-def _shown(value: object) -> str:
-    text = repr(cast("Any", value))
-    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fanwise.pipelines import MODEL_PARAMETERS, Field
-from fanwise.pipelines.tailoring.job import LENGTHS, MODES, RULES_MODEL, TONES
+from fanwise.pipelines.fields import RULES_MODEL
+from fanwise.pipelines.tailoring.job import LENGTHS, MODES, TONES
 
 FIELDS = (
     Field(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
 import fanwise as fw
+from fanwise.pipelines import fields as check
+from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.tailoring.records import Mode
 from fanwise.pipelines.tailoring.text import words_of
 
-RULES_MODEL = "builtin/rules"
 MODES = ("PARTIAL", "FULL")
 TONES = ("professional", "technical", "creative", "executive", "casual", "friendly", "bold")
 LENGTHS = ("concise", "thorough", "complete")
@@ -85,18 +87,24 @@ class TailorJob:
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
-        wrong = {
-            **_wrong_resumes(self.resumes),
-            **_wrong_posting(self.job_description),
-            **_wrong_choice("mode", self.mode, MODES),
-            **_wrong_choice("tone", self.tone, TONES),
-            **_wrong_choice("length", self.length, LENGTHS),
-            **_wrong_models(self.models, self.embedding_model),
-        }
-        if not self.analysis_max_age_s >= 0:
-            wrong["analysis_max_age_s"] = f"it is {self.analysis_max_age_s}; seconds, 0 or more"
-        if wrong:
-            raise fw.errors.InvalidFields("tailor", wrong)
+        check.refuse(
+            "tailor",
+            {
+                **_wrong_resumes(self.resumes),
+                "job_description": _posting_fault(self.job_description),
+                "mode": check.choice(self.mode, MODES),
+                "tone": check.choice(self.tone, TONES),
+                "length": check.choice(self.length, LENGTHS),
+                "models": check.models(self.models, most=MOST_MODELS),
+                "embedding_model": check.optional(self.embedding_model, _embedding_fault),
+                "score_only": check.switch(self.score_only),
+                "save": check.switch(self.save),
+                "analysis_max_age_s": ""
+                if self.analysis_max_age_s == math.inf
+                else check.number(self.analysis_max_age_s),
+                "parameters": check.mapping(self.parameters),
+            },
+        )
 
     @property
     def settings(self) -> dict[str, str]:
@@ -117,34 +125,16 @@ class TailorJob:
         resumes = _resumes(given, wrong)
         if "model" in given:
             given.setdefault("models", [given.pop("model")])
-        for name, value in given.items():
-            kind = _KINDS.get(name)
-            if kind is None:
-                wrong[name] = "there is no such field"
-            elif not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-                wrong[name] = f"it is a {type(value).__name__}; give {_SAID[name]}"
-        models = given.get("models", (RULES_MODEL,))
-        if "models" not in wrong and not all(isinstance(one, str) for one in models):
-            wrong["models"] = "give a list of texts such as openai/gpt-4o-mini"
-        if "job_description" not in given:
-            wrong["job_description"] = "it is missing"
-        kept = {name: value for name, value in given.items() if name not in wrong}
-        if "models" in kept:
-            kept["models"] = tuple(kept["models"])
-        kept.setdefault("job_description", "x " * POSTING_CHARS[0])
-        try:
-            job = cls(resumes=resumes, **kept)
-        except fw.errors.InvalidFields as error:
-            raise fw.errors.InvalidFields("tailor", {**error.fields, **wrong}) from None
-        if wrong:
-            raise fw.errors.InvalidFields("tailor", wrong)
-        return job
+        taken: dict[str, Any] = {"job_description": None}
+        taken |= {name: value for name, value in given.items() if name in _FIELDS}
+        if isinstance(taken.get("models"), list):
+            taken["models"] = tuple(taken["models"])
+        wrong |= check.unknown(given, _FIELDS)
+        return check.made("tailor", lambda: cls(resumes=resumes, **taken), wrong)
 
     def as_json(self) -> dict[str, Any]:
         """What :meth:`from_json` makes this job of again, with the content of its files."""
-        found: dict[str, Any] = {
-            one.name: getattr(self, one.name) for one in fields(self) if one.name in _KINDS
-        }
+        found: dict[str, Any] = {name: getattr(self, name) for name in _FIELDS}
         found["models"] = list(self.models)
         found["parameters"] = dict(self.parameters)
         found["resumes"] = [
@@ -160,27 +150,7 @@ class TailorJob:
         return found
 
 
-_NUMBER = (int, float)
-_KINDS: dict[str, Any] = {
-    "job_description": str,
-    "mode": str,
-    "tone": str,
-    "length": str,
-    "models": (list, tuple),
-    "score_only": bool,
-    "save": bool,
-    "embedding_model": (str, type(None)),
-    "analysis_max_age_s": _NUMBER,
-    "parameters": Mapping,
-}
-_SAID = {
-    **dict.fromkeys(("job_description", "mode", "tone", "length"), "a text"),
-    **dict.fromkeys(("score_only", "save"), "true or false"),
-    "models": "a list of texts",
-    "embedding_model": "a text or null",
-    "analysis_max_age_s": "seconds",
-    "parameters": "an object",
-}
+_FIELDS = [one.name for one in fields(TailorJob) if one.name != "resumes"]
 
 
 def resume_input(value: object) -> ResumeInput:
@@ -252,30 +222,17 @@ def _wrong_resumes(resumes: Sequence[ResumeInput]) -> dict[str, str]:
     return {}
 
 
-def _wrong_posting(text: str) -> dict[str, str]:
+def _posting_fault(posting: Any) -> str:
+    if posting is None:
+        return "is missing"
     least, most = POSTING_CHARS
-    chars, words = len(text.strip()), len(words_of(text))
-    if not least <= chars <= most:
-        return {"job_description": f"it has {chars:,} characters; give {least} to {most:,}"}
-    if words < POSTING_WORDS:
-        return {"job_description": f"it has {words} words; give at least {POSTING_WORDS}"}
-    return {}
+    if wrong := check.text(posting, least=least, most=most):
+        return wrong
+    words = len(words_of(posting))
+    return "" if words >= POSTING_WORDS else f"has {words} words; the least is {POSTING_WORDS}"
 
 
-def _wrong_choice(name: str, value: str, allowed: Sequence[str]) -> dict[str, str]:
-    if value in allowed:
-        return {}
-    return {name: f"it is {value!r}; give one of {', '.join(allowed)}"}
-
-
-def _wrong_models(models: Sequence[str], embedding: str | None) -> dict[str, str]:
-    wrong: dict[str, str] = {}
-    if not 1 <= len(models) <= MOST_MODELS:
-        wrong["models"] = f"there are {len(models)}; give 1 to {MOST_MODELS}"
-    elif len(set(models)) < len(models):
-        wrong["models"] = "one is named twice"
-    elif not all("/" in one or ":" in one for one in models):
-        wrong["models"] = "name each as provider/model, such as openai/gpt-4o-mini"
-    if embedding is not None and embedding.startswith("builtin"):
-        wrong["embedding_model"] = "rules make no embeddings; name a provider's model, or none"
-    return wrong
+def _embedding_fault(name: str) -> str:
+    if isinstance(cast("Any", name), str) and name.startswith("builtin"):
+        return "rules make no embeddings; name a provider's model, or none"
+    return check.model(name)

@@ -60,7 +60,7 @@ def test_every_wrong_field_gets_its_own_reason_at_once():
         "post_idea", "industry", "target_audience", "content_type", "models", "focus_skills",
         "judge", "validator", "repeats", "compare", "parameters", "colour",
     }  # fmt: skip
-    assert found["post_idea"] == "has 5 characters; it takes 10 to 1000"
+    assert found["post_idea"] == "has 5 characters; it takes 10 to 1,000"
     assert "beginner, intermediate, expert" in found["target_audience"]
     assert "there is no such field" in found["colour"]
 
@@ -71,7 +71,7 @@ def test_every_wrong_field_gets_its_own_reason_at_once():
         ("post_idea", None, "is missing"),
         ("post_idea", 12, "is 12; it is a text"),
         ("post_idea", " " * 50, "has 0 characters"),
-        ("post_idea", "x" * 1001, "has 1001 characters"),
+        ("post_idea", "x" * 1001, "has 1,001 characters"),
         ("post_idea", "half a character: \ud800", "a lone surrogate"),
         ("industry", "\udfff", "a lone surrogate"),
         ("industry", [], "it is a text"),
@@ -84,7 +84,7 @@ def test_every_wrong_field_gets_its_own_reason_at_once():
         ("focus_skills", ["clarity"] * 2, "names clarity twice"),
         ("focus_skills", ["clarity", "emotion", "relevance", "attention"], "the most is 3"),
         ("focus_skills", "clarity", "it is a list of attention"),
-        ("repeats", 0, "is 0; it takes 1 to 5"),
+        ("repeats", 0, "is 0; it is a whole number from 1 to 5"),
         ("repeats", True, "it is a whole number"),
         ("repeats", 2, "rules say the same each time"),
         ("compare", True, "needs two models or more"),
