@@ -13,6 +13,7 @@ from fanwise.service.guard import App, Guard
 from fanwise.service.hub import Hub
 from fanwise.service.routes import (
     catalogue,
+    compare,
     front,
     health,
     hooks,
@@ -37,6 +38,7 @@ SEED_PREFIXES = (
 )
 
 ROUTERS = (
+    compare.router,
     health.router,
     runs.router,
     plans.router,

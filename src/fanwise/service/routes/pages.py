@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,8 @@ from jinja2 import (
 )
 
 from fanwise import __version__
+from fanwise.progress.words import duration, money, number
+from fanwise.records import NOTHING
 from fanwise.service.asking import OPTIONS, fields_of
 from fanwise.service.page.results import MOST_ROWS, shown, wants_items
 from fanwise.service.problems import NotFound
@@ -58,9 +62,9 @@ async def runs(request: Request, wrong: str = "") -> Response:
     """The list of runs; whoever is not logged in is asked to."""
     hub = hub_of(request)
     if _caller(request) is None:
-        return _page(request, "login.html", here="", status=401, wrong=bool(wrong))
+        return rendered(request, "login.html", here="", status=401, wrong=bool(wrong))
     page = await hub.views.runs(limit=_FIRST_RUNS)
-    return _page(
+    return rendered(
         request,
         "runs.html",
         here="runs",
@@ -73,17 +77,18 @@ async def runs(request: Request, wrong: str = "") -> Response:
 @router.get("/runs/{run_id}")
 async def run(request: Request, run_id: RunId) -> Response:
     """One run."""
-    if _caller(request) is None:
-        return _page(request, "login.html", here="", status=401, wrong=False)
+    page = login_or(request)
+    if page is not None:
+        return page
     try:
         found = await hub_of(request).views.run(run_id)
     except NotFound as error:
-        return _page(request, "missing.html", here="", status=404, message=error.message)
+        return rendered(request, "missing.html", here="", status=404, message=error.message)
     parts = _PARTS
     if found["here"] and found["pipeline"] not in _ROWS_ARE_RESULTS:
         names = {**dict(_PARTS), "results": "Items"}
         parts = (("result", "Result"), *names.items())
-    return _page(request, "run.html", here="", run=found, first=_json(found), parts=parts)
+    return rendered(request, "run.html", here="", run=found, first=_json(found), parts=parts)
 
 
 @router.get("/runs/{run_id}/result")
@@ -105,20 +110,21 @@ async def result(request: Request, run_id: RunId) -> Response:
         parts=() if active is None else tuple(active.events),
         items=items,
     )
-    return _page(request, template, here="", **values)
+    return rendered(request, template, here="", values=values)
 
 
 @router.get("/new")
 async def new(request: Request, pipeline: str = "") -> Response:
     """The form of a new run."""
     hub = hub_of(request)
-    if _caller(request) is None:
-        return _page(request, "login.html", here="", status=401, wrong=False)
+    page = login_or(request)
+    if page is not None:
+        return page
     chosen = hub.pipelines.get(pipeline)
     if pipeline and chosen is None:
         message = "There is no such pipeline"
-        return _page(request, "missing.html", here="new", status=404, message=message)
-    return _page(
+        return rendered(request, "missing.html", here="new", status=404, message=message)
+    return rendered(
         request,
         "new.html",
         here="new",
@@ -128,6 +134,13 @@ async def new(request: Request, pipeline: str = "") -> Response:
         options=OPTIONS,
         models=() if chosen is None else model_suggestions(os.environ, rules=bool(chosen.rules)),
     )
+
+
+def login_or(request: Request) -> Response | None:
+    """The way to log in, for whoever is not; ``None`` for whoever is."""
+    if _caller(request) is not None:
+        return None
+    return rendered(request, "login.html", here="", status=401, wrong=False)
 
 
 def _caller(request: Request) -> Caller | None:
@@ -140,21 +153,45 @@ def _json(value: Any) -> str:
 
 @cache
 def _environment(undefined: type[Undefined]) -> Environment:
-    return Environment(
+    found = Environment(
         loader=PackageLoader("fanwise.service.page"),
         autoescape=True,
         undefined=undefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters |= {
+        "number": number,
+        "duration": duration,
+        "money": _dollars,
+        "score": _score,
+    }
+    return found
 
 
-def _page(request: Request, name: str, *, here: str, status: int = 200, **values: Any) -> Response:
+def _dollars(usd: float | None) -> str:
+    return money(None if usd is None else Decimal(str(usd)))
+
+
+def _score(score: float | None) -> str:
+    return "–" if score is None else f"{score:.2f}"
+
+
+def rendered(
+    request: Request,
+    name: str,
+    *,
+    here: str,
+    status: int = 200,
+    values: Mapping[str, Any] = NOTHING,
+    **more: Any,
+) -> Response:
+    """A template as an answer that nobody keeps."""
     # Of a result under way, much is not there yet.
     strict = not name.startswith("results/")
     text = (
         _environment(StrictUndefined if strict else ChainableUndefined)
         .get_template(name)
-        .render(here=here, caller=_caller(request), version=__version__, **values)
+        .render(here=here, caller=_caller(request), version=__version__, **values, **more)
     )
     return HTMLResponse(text, status_code=status, headers={"cache-control": "no-store"})
