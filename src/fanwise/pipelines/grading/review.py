@@ -9,10 +9,10 @@ from typing import Any, Self
 
 import fanwise as fw
 from fanwise.pipelines import OnEvent
+from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.grading.cards import open_store
 from fanwise.pipelines.grading.job import wrong_modes
 from fanwise.pipelines.grading.submission import Submission, submit
-from fanwise.pipelines.grading.work import RULES_MODEL
 
 NAME = "review"
 
