@@ -159,6 +159,12 @@ _ENTRIES = (
         panel=_SET_UP,
     ),
     _Entry(
+        name="token",
+        target="fanwise.cli.token:token",
+        summary="Make, list, limit and revoke tokens of the service.",
+        panel=_SET_UP,
+    ),
+    _Entry(
         name="simulate",
         target="fanwise.cli.simulate:simulate",
         summary="Serve the simulated provider (OpenAI-compatible).",

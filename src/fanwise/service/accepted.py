@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -60,8 +60,14 @@ class Ledger:
     def __init__(self, store: fw.Store) -> None:
         self._store = store
 
-    async def accept(self, new: Accepted) -> Accepted:
+    async def accept(
+        self, new: Accepted, *, also: Callable[[Connection], object] | None = None
+    ) -> Accepted:
         """Keeps work that was asked for; returns once that is durable.
+
+        Args:
+            new: The work.
+            also: What is done in the same transaction where the work is new.
 
         Returns:
             The work, or what the same key of the same caller was accepted for before.
@@ -94,6 +100,8 @@ class Ledger:
                 before = found.first()
                 if before is not None:
                     return before
+            if also is not None:
+                also(connection)
             connection.execute(insert(work), row)
             return None
 
@@ -131,8 +139,12 @@ class Ledger:
         result: Mapping[str, Json] | None = None,
         error: Mapping[str, Json] | None = None,
         options: Mapping[str, Json] | None = None,
+        also: Callable[[Connection], object] | None = None,
     ) -> None:
-        """Notes how work stands. What it came to replaces what was noted of it before."""
+        """Notes how work stands. What it came to replaces what was noted of it before.
+
+        ``also`` is done in the same transaction.
+        """
         values: dict[str, Any] = {
             "state": state,
             "updated_at": now,
@@ -141,9 +153,13 @@ class Ledger:
         }
         if options is not None:
             values["options"] = _text(options)
-        await self._store.write(
-            lambda c: c.execute(update(work).where(work.c.run_id == run_id).values(**values))
-        )
+
+        def write(connection: Connection) -> None:
+            connection.execute(update(work).where(work.c.run_id == run_id).values(**values))
+            if also is not None:
+                also(connection)
+
+        await self._store.write(write)
 
     async def reoption(self, run_id: str, options: Mapping[str, Json], *, now: float) -> None:
         """Other options for work; how it stands is left alone."""

@@ -25,6 +25,7 @@ from fanwise.service.routes import (
     streams,
     tailor,
     uploads,
+    usage,
     videos,
     webhooks,
 )
@@ -44,6 +45,7 @@ ROUTERS = (
     plans.router,
     streams.router,
     uploads.router,
+    usage.router,
     openai.router,
     hooks.router,
     videos.router,

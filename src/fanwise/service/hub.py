@@ -32,6 +32,7 @@ from fanwise.service.supervisor import Supervisor
 from fanwise.service.tables import audit, metadata
 from fanwise.service.tokens import OneUse, Tokens, login_codes, tickets
 from fanwise.service.uploads import Uploads
+from fanwise.service.usage import Usage
 from fanwise.service.views import Views
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Hub:
     shelves: Shelves
     learning: Learning
     reviewing: Reviewing
+    usage: Usage
     pipelines: Mapping[str, Pipeline]
     port: int = 0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -160,9 +162,11 @@ def _assembled(
 ) -> Hub:
     ledger = Ledger(store)
     uploads = Uploads(store, upload_directory(home), clock=clock, limit=settings.upload_bytes)
+    usage = Usage(store, home=home, clock=clock)
     supervisor = Supervisor(
         home,
         ledger,
+        usage=usage,
         pipelines=pipelines,
         clock=clock,
         max_active=settings.max_active,
@@ -175,6 +179,8 @@ def _assembled(
         store, supervisor=supervisor, ledger=ledger, views=views, uploads=uploads, clock=clock
     )
     supervisor.extras = shelves.extras
+    planner = Planner(home, supervisor)
+    usage.plan = planner.plan
     supervisor.on_begin = feeds.follow
     supervisor.on_end = batches.run_ended
     return Hub(
@@ -192,7 +198,8 @@ def _assembled(
         uploads=uploads,
         batches=batches,
         carriers=Carriers(home, clock=clock),
-        planner=Planner(home, supervisor),
+        planner=planner,
+        usage=usage,
         shelves=shelves,
         learning=Learning(shelves, clock=clock),
         reviewing=Reviewing(shelves, store, clock=clock),

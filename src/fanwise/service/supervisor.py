@@ -25,6 +25,7 @@ from fanwise.service.accepted import OPEN_STATES, Accepted, Ledger
 from fanwise.service.active import Active
 from fanwise.service.options import Priority, RunOptions
 from fanwise.service.problems import NotFound
+from fanwise.service.usage import Usage, held_to
 
 if TYPE_CHECKING:
     from fanwise.journal.home import Home
@@ -44,6 +45,7 @@ class Supervisor:
     Args:
         home: Where runs are.
         ledger: What was accepted.
+        usage: What each token may spend.
         pipelines: What can be asked for, by name.
         clock: Time.
         max_active: Runs under way at once.
@@ -57,6 +59,7 @@ class Supervisor:
         home: Home,
         ledger: Ledger,
         *,
+        usage: Usage,
         pipelines: Mapping[str, Pipeline],
         clock: Clock,
         max_active: int,
@@ -66,6 +69,7 @@ class Supervisor:
     ) -> None:
         self._home = home
         self._ledger = ledger
+        self._usage = usage
         self._pipelines = pipelines
         self._clock = clock
         self._resolve = resolve
@@ -125,6 +129,7 @@ class Supervisor:
             NotFound: There is no such pipeline.
             InvalidFields: Fields of the job are wrong; nothing was kept.
             QueueFull: Too much waits already.
+            QuotaExhausted: The caller's month cannot cover it.
             StateError: The service is stopping.
         """
         if self._stopping:
@@ -135,6 +140,8 @@ class Supervisor:
         options.settings()
         now = self._clock.wall()
         asked = {"pipeline": pipeline, "job": fields, "options": options.stored()}
+        bounds = await self._usage.bounds(caller, pipeline, fields, options)
+        options = held_to(options, bounds.units)
         new = Accepted(
             run_id=new_run_id(pipeline, wall_s=now, chance=self._chance),
             pipeline=pipeline,
@@ -148,7 +155,8 @@ class Supervisor:
             idempotency_key=idempotency_key,
             fingerprint=_fingerprint(asked),
         )
-        accepted = await self._ledger.accept(new)
+        reserve = self._usage.reserving(new.run_id, caller, bounds)
+        accepted = await self._ledger.accept(new, also=reserve)
         if accepted is new:
             self._enqueue(accepted)
         return accepted
@@ -183,7 +191,8 @@ class Supervisor:
         """
         if accepted.run_id in self._all:
             raise StateError(f"run {accepted.run_id} is under way", hint="wait until it has ended")
-        changed = None if options is None else options.stored()
+        given = options or RunOptions.model_validate(accepted.options)
+        changed = (await self._usage.again(accepted.run_id, given)).stored()
         await self._ledger.becomes(
             accepted.run_id, "accepted", now=self._clock.wall(), options=changed
         )
@@ -191,7 +200,7 @@ class Supervisor:
             replace(
                 accepted,
                 state="accepted",
-                options=accepted.options if changed is None else changed,
+                options=changed,
                 result=None,
                 error=None,
             )
@@ -199,8 +208,10 @@ class Supervisor:
 
     async def change(self, accepted: Accepted, options: RunOptions) -> None:
         """Other options for work, from the next time that its run is opened."""
-        stored = options.stored()
         active = self._all.get(accepted.run_id)
+        if active is not None:
+            await self._usage.again(accepted.run_id, options)
+        stored = options.stored()
         if active is not None:
             active.accepted = replace(active.accepted, options=stored)
         await self._ledger.reoption(accepted.run_id, stored, now=self._clock.wall())
@@ -352,7 +363,9 @@ class Supervisor:
 
     async def _ended(self, active: Active, state: str, **found: Any) -> None:
         active.accepted = replace(active.accepted, state=state, **found)
-        await self._ledger.becomes(active.accepted.run_id, state, now=self._clock.wall(), **found)
+        run_id = active.accepted.run_id
+        settle = await self._usage.settling(run_id)
+        await self._ledger.becomes(run_id, state, now=self._clock.wall(), also=settle, **found)
         self._tell(active.accepted)
         await self.on_end(active.accepted)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Float,
     Index,
@@ -49,6 +50,33 @@ tokens = Table(
     Column("monthly_usd", Numeric(18, 6)),
 )
 """API tokens. Only their SHA-256 is kept: a token has 256 random bits, so no salt is needed."""
+
+usage = Table(
+    "service_usage",
+    metadata,
+    Column("token", String(64), primary_key=True),
+    Column("month", String(7), primary_key=True),  # UTC, as 2026-03
+    Column("calls", BigInteger, nullable=False),
+    Column("micro_usd", BigInteger, nullable=False),
+)
+"""What runs that have ended took of a token's month."""
+
+reservations = Table(
+    "service_reservations",
+    metadata,
+    Column("run_id", String(128), primary_key=True),
+    Column("token", String(64), nullable=False),
+    Column("month", String(7), nullable=False),
+    Column("planned", Integer, nullable=False),  # 1: its bound came of a plan
+    Column("calls", BigInteger, nullable=False),  # set aside now; 0 once it has ended
+    Column("micro_usd", BigInteger, nullable=False),
+    Column("bound_calls", BigInteger),
+    Column("bound_micro_usd", BigInteger),
+    Column("charged_calls", BigInteger, nullable=False),
+    Column("charged_micro_usd", BigInteger, nullable=False),
+    Index("service_reservations_by_month", "token", "month"),
+)
+"""What is set aside for a run of its token's month, and what it was charged at its ends."""
 
 logins = Table(
     "service_logins",

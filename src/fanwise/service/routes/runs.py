@@ -274,7 +274,7 @@ async def pause(request: Request, run_id: RunId) -> Response:
     return json_response(state)
 
 
-@router.post("/runs/{run_id}/resume", responses=documented(404, 409, 415), summary="Go on")
+@router.post("/runs/{run_id}/resume", responses=documented(404, 409, 415, 429), summary="Go on")
 async def resume(request: Request, run_id: RunId) -> Response:
     """Ends a pause, or goes on with a run that was stopped or interrupted."""
     hub = await _known(request, run_id)
@@ -289,7 +289,7 @@ async def resume(request: Request, run_id: RunId) -> Response:
 
 @router.post(
     "/runs/{run_id}/retry-failed",
-    responses=documented(404, 409, 415),
+    responses=documented(404, 409, 415, 429),
     summary="Send failed items again",
 )
 async def retry_failed(request: Request, run_id: RunId) -> Response:
@@ -348,7 +348,9 @@ async def cancel(request: Request, run_id: RunId) -> Response:
 
 
 @router.patch(
-    "/runs/{run_id}/limits", responses=documented(404, 409, 415), summary="Change limits or budget"
+    "/runs/{run_id}/limits",
+    responses=documented(404, 409, 415, 429),
+    summary="Change limits or budget",
 )
 async def limits(request: Request, run_id: RunId, change: LimitsChange) -> Response:
     """New limits hold at once, and when the run is gone on with."""
