@@ -149,3 +149,21 @@ async def test_events_tell_of_every_conversation_and_never_go_back(tmp_path: Pat
     percents = [event.percent for event in events if event.percent is not None]
     assert percents == sorted(percents)
     assert percents[-1] == 100.0
+
+
+async def test_the_command_line_reads_an_inbox_and_says_what_it_asked_of_front(
+    fanwise: Callable[..., Any],
+) -> None:
+    async with serving(front(refusals=1)) as server:
+        env = {"FRONT_API_TOKEN": TOKEN, "FRONT_API_BASE_URL": server.url}
+        words = ("scan", "--front", "inb_7", "--front-rpm", "6000", "--page-size", "2")
+        done = await asyncio.to_thread(fanwise, *words, env=env)
+        wrong = await asyncio.to_thread(
+            fanwise, *words, "--strategy", "quick", "--max-pages", "0", env=env
+        )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+    assert "Mail server: 9 requests, 1 refused" in done.stderr
+    assert wrong.returncode == 2
+    assert "strategy" in wrong.stderr
+    assert "max_pages" in wrong.stderr
