@@ -9,12 +9,14 @@ from typing import Any, Self
 
 import fanwise as fw
 from fanwise.pipelines import OnEvent
+from fanwise.pipelines import fields as check
 from fanwise.pipelines.fields import RULES_MODEL
 from fanwise.pipelines.grading.cards import open_store
 from fanwise.pipelines.grading.job import wrong_modes
 from fanwise.pipelines.grading.submission import Submission, submit
 
 NAME = "review"
+_HINT = "nothing was graded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,19 +45,18 @@ class ReviewJob:
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
-        wrong = wrong_modes(self.processing_mode, self.max_concurrent_tasks)
-        for name in ("session_id", "card_id", "model"):
-            value: Any = getattr(self, name)
-            if not isinstance(value, str) or not value.strip():
-                wrong[name] = f"is {value!r}; it is a text"
         given: Any = self.answers
-        if not isinstance(given, list | tuple) or not given:
-            wrong["answers"] = "is empty; give a list of one answer or more"
-        parameters: Any = self.parameters
-        if not isinstance(parameters, Mapping):
-            wrong["parameters"] = "is no object"
-        if wrong:
-            raise fw.errors.InvalidFields("review", wrong, hint="nothing was graded")
+        reasons = {
+            "session_id": check.text(self.session_id, least=1),
+            "card_id": check.text(self.card_id, least=1),
+            "answers": ""
+            if isinstance(given, list | tuple) and given
+            else "is empty; give a list of one answer or more",
+            **wrong_modes(self.processing_mode, self.max_concurrent_tasks),
+            "model": check.model(self.model),
+            "parameters": check.mapping(self.parameters),
+        }
+        check.refuse("review", reasons, hint=_HINT)
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -64,21 +65,10 @@ class ReviewJob:
         Raises:
             InvalidFields: One reason for each field that is wrong; unknown fields are wrong too.
         """
-        known = {one.name for one in fields_of(cls)}
-        wrong = {
-            name: f"is unknown; there are {', '.join(sorted(known))}"
-            for name in fields.keys() - known
-        }
-        given: dict[str, Any] = {"session_id": "", "card_id": "", "answers": (), **fields}
-        try:
-            job = cls(**{name: value for name, value in given.items() if name in known})
-        except fw.errors.InvalidFields as error:
-            raise fw.errors.InvalidFields(
-                "review", {**error.fields, **wrong}, hint="nothing was graded"
-            ) from None
-        if wrong:
-            raise fw.errors.InvalidFields("review", wrong, hint="nothing was graded")
-        return job
+        known = [one.name for one in fields_of(cls)]
+        given: dict[str, Any] = {"session_id": "", "card_id": "", "answers": ()}
+        given |= {name: value for name, value in fields.items() if name in known}
+        return check.made("review", lambda: cls(**given), check.unknown(fields, known), hint=_HINT)
 
     def as_json(self) -> dict[str, Any]:
         """What :meth:`from_json` makes this job of again."""
