@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any
 
 import fanwise as fw
+from fanwise.pipelines.fences import fenced
 from fanwise.pipelines.grading.records import Question, Task
 
-PROMPT_VERSION = "grading-1"
+PROMPT_VERSION = "grading-2"
 """Changes with every change to the templates or to how answers are shown: it is part of each call's
 identity and of what is remembered."""
 
 MOST_ANSWER_CHARS = 20_000
-_FENCED = re.compile(r"^=====([0-9a-f]{16})=====\n(.*)\n=====\1=====$", re.DOTALL | re.MULTILINE)
 
 
 @cache
@@ -41,26 +38,6 @@ def messages_for_pack(tasks: Mapping[str, Task]) -> list[fw.types.Message]:
     """The messages that ask for several grades at once, each under its id."""
     shown = [{"id": name, **_shown(task.question, task.answer)} for name, task in tasks.items()]
     return [fw.system(instructions(packed=True)), fw.user(fenced({"answers": shown}))]
-
-
-def fenced(shown: Mapping[str, Any]) -> str:
-    """Data between two lines with its own mark.
-
-    As JSON, a text within it can end neither its own string nor the fence; the mark is a hash of
-    the data, so that no answer can hold it.
-    """
-    text = json.dumps(shown, ensure_ascii=False, indent=1)
-    mark = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return f"====={mark}=====\n{text}\n====={mark}====="
-
-
-def read_back(prompt: str) -> Mapping[str, Any]:
-    """The data of a prompt made here; nothing for any other."""
-    match = _FENCED.search(prompt)
-    if match is None:
-        return {}
-    found: object = json.loads(match[2])
-    return cast("Mapping[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def _shown(question: Question, answer: str) -> dict[str, Any]:

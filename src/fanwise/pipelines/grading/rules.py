@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import fanwise as fw
+from fanwise.pipelines.fences import read_back
 from fanwise.pipelines.grading.normal import answer_key
 from fanwise.pipelines.grading.numbers import Quantity, quantities, tidy
-from fanwise.pipelines.grading.prompt import read_back
 from fanwise.pipelines.grading.records import rating_for
 
 _OPPOSITE_WORDS = """
@@ -81,23 +81,12 @@ def rules(request: fw.Request) -> dict[str, Any]:
     Args:
         request: Messages with fenced data; other requests get no judgement.
     """
-    data = read_back("\n".join(_text(message.content) for message in request.messages))
+    data = read_back(request)
     several: object = data.get("answers")
     if isinstance(several, list):
         shown = cast("list[Mapping[str, Any]]", several)
         return {"grades": [{"id": str(one.get("id", "")), **judged(one)} for one in shown]}
     return judged(data)
-
-
-def _text(content: object) -> str:
-    """A message's text, where it may also be a list of parts."""
-    if isinstance(content, str):
-        return content
-    parts = cast("Sequence[object]", content) if isinstance(content, Sequence) else ()
-    texts = [
-        cast("Mapping[str, object]", one).get("text") for one in parts if isinstance(one, Mapping)
-    ]
-    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def judged(shown: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import fanwise as fw
+from fanwise.pipelines.fences import read_back
 from fanwise.pipelines.hooks.criteria import CRITERIA, overall_of
 from fanwise.pipelines.hooks.heuristics import (
     attention_score,
@@ -22,7 +23,6 @@ from fanwise.pipelines.hooks.heuristics import (
     words_of,
 )
 from fanwise.pipelines.hooks.lexicon import DOING, HIGH_AROUSAL, PROOF
-from fanwise.pipelines.hooks.prompts import read_back
 
 _FOUND, _NOT_FOUND = 0.5, 0.3
 _TIE = 0.15

@@ -14,10 +14,11 @@ from importlib.resources import files
 from typing import Any
 
 import fanwise as fw
+from fanwise.pipelines.fences import read_back
 from fanwise.pipelines.hooks.heuristics import word_count
 from fanwise.pipelines.hooks.job import AUDIENCES, CONTENT_TYPES
 from fanwise.pipelines.hooks.keyphrases import key_phrases
-from fanwise.pipelines.hooks.prompts import HOOKS_EACH, LEAST_WORDS, MOST_WORDS, read_back
+from fanwise.pipelines.hooks.prompts import HOOKS_EACH, LEAST_WORDS, MOST_WORDS
 
 RULES_VERSION = "hooks-rules-1"
 """Changes with every change to what the rules answer; part of each call's identity."""

@@ -7,7 +7,6 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -15,6 +14,7 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import fanwise as fw
+from fanwise.pipelines.fences import mark_of, text_of
 from fanwise.pipelines.notes.catalogue import Template
 from fanwise.pipelines.notes.passages import clock, ranges, span
 from fanwise.pipelines.notes.records import Depth, Part, Passage, Source
@@ -77,9 +77,9 @@ def read_back(request: fw.Request) -> tuple[Mapping[str, Any], dict[str, str], l
     """
     text = next(
         (
-            str(m.content)
-            for m in request.messages
-            if m.role == "user" and _OPEN.search(str(m.content))
+            text
+            for text in (text_of(one.content) for one in request.messages if one.role == "user")
+            if _OPEN.search(text)
         ),
         "",
     )
@@ -105,8 +105,7 @@ def _shown(task: Mapping[str, Any], passages: Sequence[Passage], source: Source)
     if source.duration_s is not None:
         about["Length"] = clock(source.duration_s)
     lines = [f"{name}: {' '.join(value.split())[:300]}" for name, value in about.items() if value]
-    said = "\n".join(passage.text for passage in passages)
-    mark = sha256("\n".join([*lines, said]).encode("utf-8", "replace")).hexdigest()[:16]
+    mark = mark_of([*lines, *(passage.text for passage in passages)])
     for passage in passages:
         time = span(passage)
         lines += [f"----- {mark} {passage.id}{f' | {time}' if time else ''} -----", passage.text]

@@ -1,8 +1,6 @@
 """A conversation as text for a prompt, and back again.
 
-The text is fenced with a mark that the mail cannot forge, since it is a hash of the mail itself: a
-mail that held its own mark would have another one. It is the same whenever the same mail is read,
-so that a call's identity is the same too.
+The text is fenced with a mark that the mail cannot forge; see :mod:`fanwise.pipelines.fences`.
 """
 
 from __future__ import annotations
@@ -11,8 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import TYPE_CHECKING
+
+from fanwise.pipelines.fences import mark_of as fence_mark
 
 if TYPE_CHECKING:
     from fanwise.documents import Conversation, MailMessage
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 MAX_PART_CHARS = 40_000
 
 _OPEN = re.compile(r"^===== mail data ([0-9a-f]{16}) begins =====$", re.MULTILINE)
-_MARK_CHARS = 16
 _DATE = "%Y-%m-%d %H:%M"
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _HEAD = re.compile(r"(From|Date|Subject|Attachments): (.*)")
@@ -143,9 +141,10 @@ def _cut(text: str, room: int) -> Iterator[str]:
 
 def mark_of(letters: Sequence[Letter]) -> str:
     """The mark that fences these letters: 16 hexadecimal digits of a hash over all of them."""
-    digest = blake2b(digest_size=_MARK_CHARS // 2, person=b"fanwise-mail")
-    for letter in letters:
-        for field in (
+    return fence_mark(
+        part
+        for letter in letters
+        for part in (
             letter.sender,
             repr(letter.sent),
             letter.subject,
@@ -153,10 +152,8 @@ def mark_of(letters: Sequence[Letter]) -> str:
             letter.text,
             letter.signature,
             letter.quoted,
-        ):
-            data = field.encode("utf-8", errors="replace")
-            digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()
+        )
+    )
 
 
 def fenced(letters: Sequence[Letter]) -> str:

@@ -6,8 +6,9 @@ They read the prompt, as a model would, and nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from fanwise.pipelines.fences import text_of
 from fanwise.pipelines.scan.dates import shipped_day
 from fanwise.pipelines.scan.mailtext import Letter, read_back
 from fanwise.pipelines.scan.orders import order_of, orders_in
@@ -28,18 +29,8 @@ def rules(request: Request) -> Json:
     Args:
         request: Messages whose text holds fenced mail; other requests get an empty extraction.
     """
-    prompt = "\n".join(_text(message.content) for message in request.messages)
+    prompt = "\n".join(text_of(message.content) for message in request.messages)
     return extract(read_back(prompt))
-
-
-def _text(content: Json) -> str:
-    """A message's text, where it may also be a list of parts."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Sequence):
-        parts = (part.get("text") for part in content if isinstance(part, Mapping))
-        return "\n".join(part for part in parts if isinstance(part, str))
-    return ""
 
 
 def extract(letters: Sequence[Letter]) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""The prompts: instructions out of files, and everything foreign as JSON in the user's message.
+"""The prompts: instructions out of files, and everything foreign fenced in the user's message.
 
 Instructions have no place to fill: no text from outside can become part of them, and what is the
 same for every call is cached by providers. Name and contacts of a person are never sent.
@@ -6,20 +6,20 @@ same for every call is cached by providers. Name and contacts of a person are ne
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import fanwise as fw
+from fanwise.pipelines.fences import fenced
 from fanwise.pipelines.tailoring.changes import editable_lines
 from fanwise.pipelines.tailoring.posting import parts_of
 from fanwise.pipelines.tailoring.records import Resume
 from fanwise.pipelines.tailoring.targets import Targets
 from fanwise.pipelines.tailoring.text import skills_in, stems_of
 
-PROMPT_VERSION = "tailoring-1"
+PROMPT_VERSION = "tailoring-2"
 """Changes with every change to a template or to how data is shown; part of each call's key."""
 
 _MOST_POSTING_CHARS = 6_000
@@ -36,7 +36,7 @@ def instructions(name: str) -> str:
 def analysis_messages(posting_text: str) -> list[fw.types.Message]:
     """The messages that ask what a job asks for."""
     data = {"posting": posting_text}
-    return [fw.system(instructions("analyse")), fw.user(_as_text(data))]
+    return [fw.system(instructions("analyse")), fw.user(fenced(data))]
 
 
 def tailor_messages(
@@ -61,20 +61,7 @@ def tailor_messages(
         "gaps": list(targets.gaps),
         "settings": dict(settings),
     }
-    return [fw.system(instructions("tailor")), fw.user(_as_text(data))]
-
-
-def data_of(messages: Sequence[fw.types.Message]) -> dict[str, Any]:
-    """The data of a prompt of this pipeline; empty where it is none of its."""
-    for message in messages:
-        if message.role == "user" and isinstance(message.content, str):
-            try:
-                found: Any = json.loads(message.content)
-            except ValueError:
-                continue
-            if isinstance(found, dict):
-                return found  # pyright: ignore[reportUnknownVariableType]
-    return {}
+    return [fw.system(instructions("tailor")), fw.user(fenced(data))]
 
 
 def trimmed_posting(text: str) -> list[str]:
@@ -106,7 +93,3 @@ def trimmed_resume(resume: Resume, posting_text: str) -> dict[str, Any]:
         if len(kept) == _MOST_LINES:
             break
     return kept
-
-
-def _as_text(data: Mapping[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False, indent=1)

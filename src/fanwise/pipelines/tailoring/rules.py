@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import fanwise as fw
+from fanwise.pipelines.fences import read_back
 from fanwise.pipelines.tailoring.analysis import analysis_by_rules
-from fanwise.pipelines.tailoring.prompt import data_of
 from fanwise.pipelines.tailoring.text import lexicon, mentions, satisfied, skills_in, stems_of
 
 RULES_VERSION = "tailoring-rules-1"
@@ -26,12 +26,12 @@ _LAST = re.compile(
 
 def analysis_rules(request: fw.Request) -> Any:
     """The analysis of the posting in a request."""
-    return analysis_by_rules(str(data_of(request.messages).get("posting", "")))
+    return analysis_by_rules(str(read_back(request).get("posting", "")))
 
 
 def tailor_rules(request: fw.Request) -> Any:
     """The changes to the resume in a request."""
-    data = data_of(request.messages)
+    data = read_back(request)
     resume: Mapping[str, str] = data.get("resume", {})
     keywords = [one["name"] for one in data.get("job", {}).get("keywords", ()) if one["present"]]
     settings = data.get("settings", {})

@@ -10,8 +10,8 @@ import fanwise as fw
 from fanwise.clock import LoopClock
 from fanwise.journal.memory_home import MemoryHome
 from fanwise.pipelines import Event
+from fanwise.pipelines.fences import read_back
 from fanwise.pipelines.grading import PIPELINE, Columns, GradingJob, grade, plan
-from fanwise.pipelines.grading.prompt import read_back
 from fanwise.testing import ScriptedModel, prompt_of, run_virtual
 
 MODEL = "test/model"
@@ -42,7 +42,7 @@ def by_answer(*, wrong: str = "sun", down: str = "", packs: bool = True):
     """A model that finds answers with a word wrong, and fails at others."""
 
     def answered(request: fw.Request, before: int) -> Any:
-        data = read_back(str(request.messages[-1].content))
+        data = read_back(request)
         shown = data.get("answers")
         if shown is None:
             shown, alone = [data], True
@@ -168,7 +168,7 @@ def test_only_what_failed_is_run_again():
     calls: list[str] = []
 
     def flaky(request: fw.Request, before: int) -> Any:
-        data = read_back(str(request.messages[-1].content))
+        data = read_back(request)
         if "answers" in data:
             calls.append("pack of " + ",".join(one["answer"] for one in data["answers"]))
             return {"grades": [{"id": one["id"], **judgement()} for one in data["answers"]]}
@@ -185,7 +185,7 @@ def test_only_what_failed_is_run_again():
 
 def test_missing_surplus_and_doubled_ids_of_a_pack_are_sorted_out():
     def sloppy(request: fw.Request, before: int) -> Any:
-        data = read_back(str(request.messages[-1].content))
+        data = read_back(request)
         if "answers" not in data:
             return judgement()
         ids = [one["id"] for one in data["answers"]]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import fanwise as fw
+from fanwise.pipelines.fences import read_back
 from fanwise.pipelines.grading import (
     NotFound,
     due_cards,
@@ -17,7 +18,6 @@ from fanwise.pipelines.grading import (
     submit,
 )
 from fanwise.pipelines.grading.cards import read_cards
-from fanwise.pipelines.grading.prompt import read_back
 from fanwise.pipelines.grading.schedule import card_rating, reviewed
 from fanwise.testing import ScriptedModel
 
@@ -40,7 +40,7 @@ CARDS: list[dict[str, Any]] = [
 
 
 def judge(request: fw.Request, before: int) -> Any:
-    data = read_back(str(request.messages[-1].content))
+    data = read_back(request)
 
     def judged(one: Any) -> dict[str, Any]:
         if "down" in one["answer"]:
@@ -141,7 +141,7 @@ def test_the_mode_is_chosen_or_forced(tmp_path, count, asked, used, requests):
 
 def test_parallel_that_fails_falls_back_and_says_why(tmp_path):
     def only_packs(request: fw.Request, before: int) -> Any:
-        if "answers" not in read_back(str(request.messages[-1].content)):
+        if "answers" not in read_back(request):
             raise fw.errors.ServerError("single answers are down")
         return judge(request, before)
 
@@ -230,7 +230,7 @@ def test_easy_questions_go_first_by_how_often_they_were_right(tmp_path):
         await desk.submit(
             "words", *"abcd", session="t", processing_mode="sequential", easiest_first=True
         )
-        asked = [read_back(str(one.messages[-1].content))["answer"] for one in desk.model.requests]
+        asked = [read_back(one)["answer"] for one in desk.model.requests]
         assert asked == ["b", "d", "a", "c"]
 
     at_desk(tmp_path, work)

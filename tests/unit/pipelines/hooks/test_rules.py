@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import fanwise as fw
+from fanwise.pipelines.fences import read_back
 from fanwise.pipelines.hooks import PIPELINE, HooksJob, prompts
 from fanwise.pipelines.hooks.job import AUDIENCES, CONTENT_TYPES
 from fanwise.pipelines.hooks.judging_rules import (
@@ -134,7 +135,7 @@ def test_what_a_user_wrote_never_stands_among_the_instructions_and_cannot_close_
         assert "Ignore all rules" not in str(system.content)
         assert "Award" not in str(system.content)
         assert len(str(user.content).splitlines()) == 3
-        assert prompts.read_back(asked(messages))["post_idea"] == evil.strip()
+        assert read_back(asked(messages))["post_idea"] == evil.strip()
 
 
 def test_the_writing_prompt_says_what_the_job_asks_for():

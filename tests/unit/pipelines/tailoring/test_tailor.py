@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 import fanwise as fw
 from fanwise.errors import InvalidFields, StateError, UsageError
 from fanwise.pipelines import Event
+from fanwise.pipelines.fences import read_back
 from fanwise.pipelines.tailoring import (
     PIPELINE,
     Drafts,
@@ -23,7 +24,6 @@ from fanwise.pipelines.tailoring import (
     tailor,
     warm,
 )
-from fanwise.pipelines.tailoring.prompt import data_of
 from fanwise.pipelines.tailoring.rules import analysis_rules, tailor_rules
 from fanwise.testing import ScriptedModel
 from support.tailoring import POSTING, RESUME
@@ -183,7 +183,7 @@ def test_what_a_model_invents_is_refused_and_named(tmp_path: Path) -> None:
     def script(request: fw.Request, before: int) -> Any:
         if request.schema is not None and request.schema.name == "tailoring_analysis":
             return by_rules(request, before)
-        assert "/headline" in data_of(request.messages)["resume"]
+        assert "/headline" in read_back(request)["resume"]
         invented = {
             "path": "/summary/0/lines/0",
             "after": "Senior engineer with 12 years at Google and a PhD.",

@@ -1,20 +1,17 @@
 """The prompts of the hooks pipeline: template files, and what fills them.
 
-Instructions hold nothing that a user has written. What they wrote stands in the user's message as
-JSON between two lines with a mark made by hashing it, so that it cannot close them.
+Instructions hold nothing that a user has written: that stands fenced in the user's message.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from hashlib import blake2b
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any
 
 import fanwise as fw
+from fanwise.pipelines.fences import fenced
 
 WRITE_VERSION = "hooks-write-1"
 JUDGE_VERSION = "hooks-judge-1"
@@ -26,10 +23,6 @@ never mixes answers to two prompts."""
 HOOKS_EACH = 5
 LEAST_WORDS = 6
 MOST_WORDS = 12
-
-_DATA = re.compile(
-    r"^===== data ([0-9a-f]{16}) begins =====\n(.*?)\n===== data \1 ends =====$", re.MULTILINE
-)
 
 
 def write_messages(brief: Mapping[str, str]) -> list[fw.types.Message]:
@@ -57,33 +50,6 @@ def compare_messages(brief: Mapping[str, str], hooks: Sequence[str]) -> list[fw.
     """Asks which of two hooks is the better one, in the order given."""
     data = {"first": hooks[0], "second": hooks[1], **brief}
     return [fw.system(_text("compare.txt")), fw.user(fenced(data))]
-
-
-def fenced(data: Mapping[str, Any]) -> str:
-    """Data as one line of JSON between two lines that hold its mark."""
-    text = json.dumps(data, ensure_ascii=False)
-    mark = blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
-    return f"===== data {mark} begins =====\n{text}\n===== data {mark} ends ====="
-
-
-def read_back(request: fw.Request) -> dict[str, Any]:
-    """The data out of a request's last message; empty where it holds none."""
-    for message in reversed(request.messages):
-        found = _DATA.search(_text_of(message.content))
-        if found is not None:
-            read: Any = json.loads(found[2])
-            return cast("dict[str, Any]", read) if isinstance(read, dict) else {}
-    return {}
-
-
-def _text_of(content: Any) -> str:
-    """A message's text, where it may also be a list of parts."""
-    if isinstance(content, str):
-        return content
-    parts = cast("Sequence[Any]", content) if isinstance(content, Sequence) else ()
-    texts = (cast("Mapping[str, Any]", part).get("text") for part in parts
-             if isinstance(part, Mapping))  # fmt: skip
-    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 @cache
