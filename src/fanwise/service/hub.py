@@ -22,6 +22,7 @@ from fanwise.service.accepted import Ledger
 from fanwise.service.batches import Batches
 from fanwise.service.carriers import Carriers
 from fanwise.service.feeds import Feeds
+from fanwise.service.goods import Goods
 from fanwise.service.inputs import with_uploads
 from fanwise.service.learning import Learning
 from fanwise.service.planning import Planner
@@ -64,6 +65,7 @@ class Hub:
     planner: Planner
     shelves: Shelves
     learning: Learning
+    goods: Goods
     reviewing: Reviewing
     usage: Usage
     pipelines: Mapping[str, Pipeline]
@@ -202,6 +204,7 @@ def _assembled(
         usage=usage,
         shelves=shelves,
         learning=Learning(shelves, clock=clock),
+        goods=Goods(shelves, clock=clock),
         reviewing=Reviewing(shelves, store, clock=clock),
         pipelines=pipelines,
         port=settings.port,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fanwise.journal.home import Home
     from fanwise.pipelines.notes.sources import Fetch, Videos
+    from fanwise.pipelines.tailoring.drafts import Drafts
 
 
 class Shelves:
@@ -31,6 +32,7 @@ class Shelves:
         self._stores: dict[str, fw.Store] = {}
         self._opening = asyncio.Lock()
         self._videos: Videos | None = None
+        self._kept_drafts: Drafts | None = None
         self.fetch: Fetch | None = None
         """What fetches videos; from YouTube by default."""
 
@@ -60,6 +62,16 @@ class Shelves:
                 opened = fw.Store(self._home, name, _metadata(name))
                 found = self._stores[name] = await self._stack.enter_async_context(opened)
             return found
+
+    async def drafts(self) -> Drafts:
+        """The drafts of resumes."""
+        from fanwise.pipelines.tailoring.drafts import Drafts
+
+        async with self._opening:
+            if self._kept_drafts is None:
+                drafts = Drafts(self._home)
+                self._kept_drafts = await self._stack.enter_async_context(drafts)
+            return self._kept_drafts
 
     async def extras(self, pipeline: str) -> Mapping[str, Any]:
         """What a pipeline's jobs of one service share: each video is fetched once for all that ask

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 import fanwise as fw
 from fanwise.pipelines.grading.job import text_in
@@ -160,9 +160,8 @@ def _question(at: str, row: Mapping[str, Any], wrong: dict[str, str]) -> Questio
 def _keep(connection: Connection, read: Sequence[Card], *, now: float) -> None:
     for place, card in enumerate(read):
         topic = card.topic or "general"
-        if not connection.execute(
-            update(topics).where(topics.c.id == topic).values(name=topic)
-        ).rowcount:
+        known = select(topics.c.id).where(topics.c.id == topic)
+        if connection.execute(known).first() is None:
             connection.execute(insert(topics).values(id=topic, name=topic))
         values = {"topic": topic, "title": card.title, "place": place, "imported_at": now}
         if not connection.execute(

@@ -26,7 +26,9 @@ Text = Annotated[str, Field(max_length=20_000)]
 Name = Annotated[str, Field(pattern=_NAME)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A body without unknown fields, and without what no table can keep."""
+
     model_config = ConfigDict(extra="forbid")
 
     @model_validator(mode="before")
@@ -37,20 +39,20 @@ class _Strict(BaseModel):
         return value
 
 
-class NewTopic(_Strict):
+class NewTopic(Strict):
     """A topic."""
 
     id: Name
     name: Text = ""
 
 
-class TopicChange(_Strict):
+class TopicChange(Strict):
     """What a topic is to be called."""
 
     name: Text
 
 
-class NewQuestion(_Strict):
+class NewQuestion(Strict):
     """A question, and what answers to it are held against."""
 
     question: Text
@@ -61,7 +63,7 @@ class NewQuestion(_Strict):
     tolerance: str = Field("", max_length=32)
 
 
-class QuestionChange(_Strict):
+class QuestionChange(Strict):
     """What of a question is to be another."""
 
     question: Text | None = None
@@ -72,7 +74,7 @@ class QuestionChange(_Strict):
     tolerance: str | None = Field(None, max_length=32)
 
 
-class NewCard(_Strict):
+class NewCard(Strict):
     """A card with its questions."""
 
     id: Name | None = None
@@ -81,13 +83,13 @@ class NewCard(_Strict):
     questions: list[NewQuestion] = Field(min_length=1, max_length=500)
 
 
-class NewCards(_Strict):
+class NewCards(Strict):
     """Cards."""
 
     cards: list[NewCard] = Field(min_length=1, max_length=5000)
 
 
-class CardChange(_Strict):
+class CardChange(Strict):
     """What of a card is to be another."""
 
     topic: Name | None = None
@@ -95,13 +97,13 @@ class CardChange(_Strict):
     questions: list[NewQuestion] | None = Field(None, min_length=1, max_length=500)
 
 
-class Import(_Strict):
+class Import(Strict):
     """A file of cards that was sent before: JSON, JSON Lines or CSV."""
 
     upload: str = Field(max_length=64, examples=["file-0123456789abcdef"])
 
 
-class NewSession(_Strict):
+class NewSession(Strict):
     """Which cards are to be reviewed; those that are due where none are named."""
 
     session_id: Name | None = None
@@ -110,13 +112,14 @@ class NewSession(_Strict):
     limit: int = Field(20, ge=1, le=1000)
 
 
-class SessionChange(_Strict):
+class SessionChange(Strict):
     """Whether a session has ended."""
 
     ended: bool
 
 
-def _made(value: Any, *, status: int = 201) -> Response:
+def made(value: Any, *, status: int = 201) -> Response:
+    """The answer to a request that has made something."""
     answer = json_response(value)
     answer.status_code = status
     return answer
@@ -135,7 +138,7 @@ async def topics(request: Request, limit: Limit = 100, cursor: After = None) -> 
 @router.post("/topics", status_code=201, responses=documented(409, 415), summary="Make a topic")
 async def new_topic(request: Request, new: NewTopic) -> Response:
     """A topic is also made by the first card that names it."""
-    return _made(await hub_of(request).learning.put_topic(new.id, new.name or new.id, new=True))
+    return made(await hub_of(request).learning.put_topic(new.id, new.name or new.id, new=True))
 
 
 @router.get("/topics/{topic_id}", responses=documented(404), summary="One topic")
@@ -187,7 +190,7 @@ async def cards(
 async def new_cards(request: Request, new: NewCards) -> Response:
     """All of them or none; those without an id get one."""
     rows = [card.model_dump(exclude_none=True) for card in new.cards]
-    return _made(await hub_of(request).learning.add_cards(rows, replace=False))
+    return made(await hub_of(request).learning.add_cards(rows, replace=False))
 
 
 @router.post(
@@ -202,7 +205,7 @@ async def import_file(request: Request, asked: Import) -> Response:
     path = str(hub.uploads.path(upload))
     counts = await hub.learning.add_cards(path, replace=True)
     await hub.note(caller_of(request), "cards.imported", asked.upload, str(counts))
-    return _made(counts)
+    return made(counts)
 
 
 @router.get("/cards/{card_id}", responses=documented(404), summary="One card")
@@ -250,7 +253,7 @@ async def add_question(request: Request, card_id: Id, new: NewQuestion) -> Respo
     found = await hub_of(request).learning.put_questions(
         card_id, lambda rows: rows.append(new.model_dump())
     )
-    return _made(found[-1])
+    return made(found[-1])
 
 
 @router.get("/cards/{card_id}/questions/{place}", responses=documented(404), summary="One question")
@@ -318,7 +321,7 @@ async def new_session(request: Request, new: NewSession) -> Response:
     found = await hub_of(request).reviewing.begin(
         new.session_id, topic=new.topic, card_ids=new.card_ids, limit=new.limit
     )
-    return _made(found)
+    return made(found)
 
 
 @router.get("/sessions/{session_id}", responses=documented(404), summary="One session")
