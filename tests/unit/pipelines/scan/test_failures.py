@@ -1,5 +1,8 @@
 """What becomes of conversations whose model is down, slow, unwilling or unintelligible."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +102,48 @@ async def test_a_days_tokens_bound_what_one_scan_uses(box: Path) -> None:
     with pytest.raises(fw.errors.BudgetExhausted):
         await scanned(box, model, tpd=10)
     assert len(model.requests) < 3
+
+
+async def test_a_scan_in_batches_that_broke_off_goes_on_without_paying_twice(box: Path) -> None:
+    def stop(_: fw.Outcome) -> None:
+        raise RuntimeError("the program ends here")
+
+    how: dict[str, Any] = {"strategy": "fixed", "batch_size": 1, "batch_delay_ms": 0}
+    first = ScriptedModel(lambda request, before: rules(request))
+    with pytest.raises(RuntimeError, match="ends here"):
+        await scanned(box, first, on_outcome=stop, **how)
+    second = ScriptedModel(lambda request, before: rules(request))
+    summary = await scanned(box, second, **how)
+    assert (summary.status, summary.complete, summary.processed) == ("success", True, 3)
+    assert len(first.requests) + len(second.requests) == 3
+
+
+async def test_a_scan_in_batches_that_is_drained_ends_although_a_batch_is_not_whole(
+    box: Path,
+) -> None:
+    runs: list[fw.Run] = []
+
+    @asynccontextmanager
+    async def opened(name: str, **options: Any) -> AsyncIterator[fw.Run]:
+        async with fw.open_run(name, journal=home, **options) as run:
+            runs.append(run)
+            yield run
+
+    def drain(_: fw.Outcome) -> None:
+        runs[0].drain()
+
+    home = fw.open_home(box.parent / "home")
+    model = ScriptedModel(lambda request, before: rules(request), service_s=0.02)
+    how: dict[str, Any] = {"strategy": "fixed", "batch_size": 2, "batch_delay_ms": 60_000}
+    async with asyncio.timeout(20):
+        summary = await scan(
+            box,
+            home=home,
+            open_run=opened,
+            on_outcome=drain,
+            model="test/model",
+            models={"test/model": model},
+            **how,
+        )
+    assert not summary.complete
+    assert 1 <= summary.processed <= 2
