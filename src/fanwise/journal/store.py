@@ -170,6 +170,12 @@ class Store:
             index_elements=keys, set_={name: insert.excluded[name] for name in chosen}
         )
 
+    @property
+    def connections(self) -> int:
+        """Connections to the database in use now."""
+        counted = getattr(self._engine.pool, "checkedout", None) if self._engine else None
+        return int(counted()) if counted is not None else 0
+
     async def close(self) -> None:
         """Writes what is queued and closes the connections. A second call does nothing."""
         self._closed = True

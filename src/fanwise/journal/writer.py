@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
+from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 W = TypeVar("W")
@@ -69,6 +70,7 @@ class GroupWriter(Generic[W]):
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.groups = 0
         self.entries = 0
+        self.commit_s = 0.0  # in all of them
 
     def __repr__(self) -> str:
         return (
@@ -145,11 +147,13 @@ class GroupWriter(Generic[W]):
             if not group:
                 continue
             self._taken_up += size
+            begun = perf_counter()
             try:
                 self._commit(group)
             except BaseException as error:  # noqa: BLE001  (whatever it is, its callers must know)
                 for entry in group:
                     entry.error = error
+            self.commit_s += perf_counter() - begun
             self.groups += 1
             self.entries += size
             self._bring_back(group)

@@ -18,13 +18,14 @@ import fanwise as fw
 from fanwise.clock import Clock, SystemClock
 from fanwise.ending import end_all
 from fanwise.pipelines import Pipeline
-from fanwise.service.accepted import Ledger
+from fanwise.service.accepted import Accepted, Ledger
 from fanwise.service.batches import Batches
 from fanwise.service.carriers import Carriers
 from fanwise.service.feeds import Feeds
 from fanwise.service.goods import Goods
 from fanwise.service.inputs import with_uploads
 from fanwise.service.learning import Learning
+from fanwise.service.metrics import Metrics
 from fanwise.service.planning import Planner
 from fanwise.service.reviewing import Reviewing
 from fanwise.service.settings import ServiceSettings
@@ -68,6 +69,7 @@ class Hub:
     goods: Goods
     reviewing: Reviewing
     usage: Usage
+    metrics: Metrics
     pipelines: Mapping[str, Pipeline]
     port: int = 0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -139,11 +141,12 @@ async def open_hub(
         await hub.batches.catch_up()
         await hub.supervisor.start()
         expiry = asyncio.create_task(hub.batches.watch_expiry(), name="batches")
+        lag = asyncio.create_task(hub.metrics.watch_loop(), name="loop lag")
         try:
             yield hub
         finally:
             hub.stopping.set()
-            await end_all([expiry])
+            await end_all([expiry, lag])
             try:
                 await hub.supervisor.stop(drain_s=settings.drain_s)
             finally:
@@ -183,8 +186,18 @@ def _assembled(
     supervisor.extras = shelves.extras
     planner = Planner(home, supervisor)
     usage.plan = planner.plan
-    supervisor.on_begin = feeds.follow
-    supervisor.on_end = batches.run_ended
+    metrics = Metrics(store, supervisor=supervisor, feeds=feeds, clock=clock)
+
+    def begun(run_id: str) -> None:
+        metrics.begun(run_id)
+        feeds.follow(run_id)
+
+    async def ended(accepted: Accepted) -> None:
+        metrics.ended(accepted)
+        await batches.run_ended(accepted)
+
+    supervisor.on_begin = begun
+    supervisor.on_end = ended
     return Hub(
         settings=settings,
         home=home,
@@ -202,6 +215,7 @@ def _assembled(
         carriers=Carriers(home, clock=clock),
         planner=planner,
         usage=usage,
+        metrics=metrics,
         shelves=shelves,
         learning=Learning(shelves, clock=clock),
         goods=Goods(shelves, clock=clock),

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from fanwise import __version__
 from fanwise.errors import JournalError
 from fanwise.service.guard import COOKIE
+from fanwise.service.metrics import CONTENT_TYPE
 from fanwise.service.problems import Problem, problem_response
 from fanwise.service.routes.common import hub_of, json_response
 from fanwise.service.tokens import LOGIN_S, Caller
@@ -37,6 +38,12 @@ async def ready(request: Request) -> Response:
     if reason:
         answer.status_code = 503
     return answer
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Figures for Prometheus."""
+    return Response(await hub_of(request).metrics.text(), media_type=CONTENT_TYPE)
 
 
 @router.get("/login")
