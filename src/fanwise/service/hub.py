@@ -138,6 +138,7 @@ async def open_hub(
             chance=chance,
             open_run=open_run,
         )
+        _tell_of_runs(hub)
         await hub.batches.catch_up()
         await hub.supervisor.start()
         expiry = asyncio.create_task(hub.batches.watch_expiry(), name="batches")
@@ -153,6 +154,21 @@ async def open_hub(
                 await hub.feeds.stop()
                 await hub.carriers.aclose()
                 hub.views.close()
+
+
+def _tell_of_runs(hub: Hub) -> None:
+    """Lets those know who follow from the beginning and the end of a run."""
+
+    def begun(run_id: str) -> None:
+        hub.metrics.begun(run_id)
+        hub.feeds.follow(run_id)
+
+    async def ended(accepted: Accepted) -> None:
+        hub.metrics.ended(accepted)
+        await hub.batches.run_ended(accepted)
+
+    hub.supervisor.on_begin = begun
+    hub.supervisor.on_end = ended
 
 
 def _assembled(
@@ -186,18 +202,6 @@ def _assembled(
     supervisor.extras = shelves.extras
     planner = Planner(home, supervisor)
     usage.plan = planner.plan
-    metrics = Metrics(store, supervisor=supervisor, feeds=feeds, clock=clock)
-
-    def begun(run_id: str) -> None:
-        metrics.begun(run_id)
-        feeds.follow(run_id)
-
-    async def ended(accepted: Accepted) -> None:
-        metrics.ended(accepted)
-        await batches.run_ended(accepted)
-
-    supervisor.on_begin = begun
-    supervisor.on_end = ended
     return Hub(
         settings=settings,
         home=home,
@@ -215,7 +219,7 @@ def _assembled(
         carriers=Carriers(home, clock=clock),
         planner=planner,
         usage=usage,
-        metrics=metrics,
+        metrics=Metrics(store, supervisor=supervisor, feeds=feeds, clock=clock),
         shelves=shelves,
         learning=Learning(shelves, clock=clock),
         goods=Goods(shelves, clock=clock),
