@@ -15,7 +15,7 @@ from fanwise.cli.flags import (
     RunFlags,
 )  # fmt: skip
 from fanwise.cli.hooks import HooksFlags, IdeasFlags, hooks
-from fanwise.cli.hooks_output import ResultFile, shown
+from fanwise.cli.hooks_output import shown
 from fanwise.errors import ConfigError, InputError, InvalidFields
 
 IDEA = "We stopped writing weekly reports and nobody noticed for two months."
@@ -147,19 +147,6 @@ def test_wrong_rows_are_found_before_anything_is_sent(tmp_path):
     assert "line 3: post_idea has 5 characters" in caught.value.message
     assert "line 4: target_audience is 'nobody'" in caught.value.message
     assert "line 5: is the same idea as line 2" in caught.value.message
-
-
-def test_the_output_never_overwrites_what_is_something_else(tmp_path):
-    table = tmp_path / "ideas.jsonl"
-    table.write_text(json.dumps({"id": "x", "post_idea": IDEA}) + "\n")
-    with pytest.raises(ConfigError, match="the table of ideas itself"):
-        ResultFile(str(table), source=str(table))
-    with pytest.raises(ConfigError, match="something else than results of hooks"):
-        ResultFile(str(table), source=None)
-    with pytest.raises(ConfigError, match="does not exist"):
-        ResultFile(str(tmp_path / "no" / "out.jsonl"), source=None)
-    with pytest.raises(ConfigError, match="is a directory"):
-        ResultFile(str(tmp_path), source=None)
 
 
 def test_a_plan_says_what_it_costs_and_sends_nothing(capsys, tmp_path, monkeypatch):

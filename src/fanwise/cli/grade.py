@@ -19,7 +19,7 @@ from fanwise.errors import BudgetExhausted, ConfigError
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from fanwise.cli.grades import GradeFile
+    from fanwise.cli.linefile import LineFile
     from fanwise.cli.work import Session
     from fanwise.pipelines import Event
     from fanwise.pipelines.grading import GradingJob, GradingResult
@@ -242,7 +242,8 @@ def carry_on(
     Returns:
         The exit code.
     """
-    from fanwise.cli.grades import GradeFile
+    from fanwise.cli.grades import GRADES
+    from fanwise.cli.linefile import LineFile
     from fanwise.cli.loop import run_loop
     from fanwise.cli.stdin import open_stdin
     from fanwise.cli.work import Session
@@ -252,7 +253,7 @@ def carry_on(
     stored = options.stored() | {"grade": asdict(flags), "table": asdict(table)}
     file = None
     if options.output is not None:
-        file = GradeFile(options.output, source=options.source)
+        file = LineFile(options.output, kind=GRADES, source=options.source)
     session = Session(options, command=COMMAND, stored=stored, resume=resume, end_source=end_stdin)
     work = _Work(session, job, file=file)
     try:
@@ -278,7 +279,7 @@ def go_on(stored: Mapping[str, Any], options: RunOptions, *, resume: str) -> int
 class _Work:
     """One grading run, and what it shows while it goes on."""
 
-    def __init__(self, session: Session, job: GradingJob, *, file: GradeFile | None) -> None:
+    def __init__(self, session: Session, job: GradingJob, *, file: LineFile | None) -> None:
         self._session = session
         self._job = job
         self._file = file

@@ -27,7 +27,7 @@ from fanwise.cli.options import STDIN, RunOptions, read_options
 from fanwise.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fanwise.cli.hooks_output import ResultFile
+    from fanwise.cli.linefile import LineFile
     from fanwise.cli.work import Session
     from fanwise.pipelines import Event
     from fanwise.pipelines.hooks import HooksJob, HooksResult
@@ -223,7 +223,8 @@ def carry_on(options: RunOptions, asked: Mapping[str, Any], *, resume: str | Non
     Returns:
         The exit code.
     """
-    from fanwise.cli.hooks_output import ResultFile
+    from fanwise.cli.hooks_output import RESULTS
+    from fanwise.cli.linefile import LineFile
     from fanwise.cli.loop import run_loop
     from fanwise.cli.stdin import open_stdin
     from fanwise.cli.work import Session
@@ -232,7 +233,7 @@ def carry_on(options: RunOptions, asked: Mapping[str, Any], *, resume: str | Non
     stored = options.stored() | {"hooks": dict(asked)}
     file = None
     if options.output is not None:
-        file = ResultFile(options.output, source=options.source)
+        file = LineFile(options.output, kind=RESULTS, source=options.source)
     session = Session(
         _all_models(options, asked),
         command=COMMAND,
@@ -264,7 +265,7 @@ class _Work:
         file: Where results go; ``None`` for standard output.
     """
 
-    def __init__(self, session: Session, *, alone: bool, file: ResultFile | None) -> None:
+    def __init__(self, session: Session, *, alone: bool, file: LineFile | None) -> None:
         self._session = session
         self._alone = alone
         self._file = file

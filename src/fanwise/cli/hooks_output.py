@@ -6,19 +6,22 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fanwise.cli.display import to_json
 from fanwise.cli.failures import printable
-from fanwise.cli.standard import put_whole
-from fanwise.errors import ConfigError, JournalUnavailable
+from fanwise.cli.linefile import LineKind
 from fanwise.progress.words import duration, money
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from fanwise.pipelines.hooks import HooksResult, ModelResult, ScoredHook
+
+RESULTS = LineKind(
+    holds="results of hooks", read="table of ideas", begins=b'{"id":', names=b'"run_id":'
+)
+"""What ``-o`` holds."""
 
 _GOOD, _FAIR = 7.0, 5.0
 _WIDE = 10_000
@@ -219,82 +222,3 @@ def _judged_by(result: HooksResult) -> str:
     if any(name.startswith("sim") for name in named):
         said += "; sim/… are simulated and answer by the same rules as builtin/rules"
     return said + "."
-
-
-class ResultFile:
-    """The file that ``-o`` names: one whole line a result, at any moment.
-
-    It is made anew by each session: answers of earlier ones come out of the journal at once.
-
-    Args:
-        path: The file.
-        source: The table of ideas, which must not be overwritten.
-
-    Raises:
-        ConfigError: It is the table, a directory, in no directory, or something else's.
-    """
-
-    def __init__(self, path: str, *, source: str | None) -> None:
-        self._path = Path(path)
-        self._descriptor: int | None = None
-        self._check(source)
-
-    def _check(self, source: str | None) -> None:
-        path = self._path
-        if not path.parent.is_dir():
-            raise ConfigError(
-                f"the output {path} is in a directory that does not exist",
-                hint=f"make it: mkdir -p {path.parent}",
-            )
-        if path.is_dir():
-            raise ConfigError(f"the output {path} is a directory", hint="name a file in it")
-        if not path.exists():
-            return
-        if source is not None and Path(source).exists() and path.samefile(source):
-            raise ConfigError(
-                f"the output {path} is the table of ideas itself", hint="name another file with -o"
-            )
-        with path.open("rb") as file:
-            begins = file.read(200)
-        if begins and not (begins.startswith(b'{"id":') and b'"run_id":' in begins):
-            raise ConfigError(
-                f"the output {path} exists and holds something else than results of hooks",
-                hint="name another file with -o, or remove it",
-            )
-
-    def start(self) -> None:
-        """Makes the file anew.
-
-        Raises:
-            JournalUnavailable: It cannot be written.
-        """
-        self.close()
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC
-        try:
-            self._descriptor = os.open(self._path, flags, 0o666)
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def add(self, line: bytes) -> None:
-        """Adds a whole line in one write.
-
-        Raises:
-            JournalUnavailable: It cannot be written; what it says is safe in the journal.
-        """
-        assert self._descriptor is not None
-        try:
-            put_whole(self._descriptor, line)
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def close(self) -> None:
-        """Closes the file; nothing is buffered."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
-
-    def _unwritable(self, error: OSError) -> Any:
-        return JournalUnavailable(
-            f"the output {self._path} cannot be written: {error.strerror}",
-            hint="what was found is safe in the journal: mend it, then `fanwise resume`",
-        )

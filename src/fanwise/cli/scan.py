@@ -19,7 +19,7 @@ from fanwise.cli.scan_flags import ScanFlags, checked, job_fields, paced
 from fanwise.errors import BudgetExhausted, ConfigError
 
 if TYPE_CHECKING:
-    from fanwise.cli.shipments import ShipmentFile
+    from fanwise.cli.linefile import LineFile
     from fanwise.cli.work import Session
     from fanwise.journal.home import Home
     from fanwise.pipelines.scan import ScanSummary
@@ -93,14 +93,15 @@ def carry_on(options: RunOptions, flags: ScanFlags, *, resume: str | None) -> in
     Returns:
         The exit code.
     """
+    from fanwise.cli.linefile import LineFile
     from fanwise.cli.loop import run_loop
-    from fanwise.cli.shipments import ShipmentFile
+    from fanwise.cli.shipments import SHIPMENTS
     from fanwise.cli.work import Session
 
     stored = options.stored() | {"scan": asdict(flags)}
     file = None
     if options.output is not None:
-        file = ShipmentFile(options.output, source=Path(options.source or ""))
+        file = LineFile(options.output, kind=SHIPMENTS, source=options.source)
     truth = _truth(flags.truth)
     session = Session(options, command=COMMAND, stored=stored, resume=resume)
     work = _Work(session, flags, file=file, remember=truth is not None)
@@ -142,7 +143,7 @@ class _Work:
     """One scan, and what it shows while it goes on."""
 
     def __init__(
-        self, session: Session, flags: ScanFlags, *, file: ShipmentFile | None, remember: bool
+        self, session: Session, flags: ScanFlags, *, file: LineFile | None, remember: bool
     ) -> None:
         self._session = session
         self._flags = flags
@@ -200,11 +201,13 @@ class _Work:
             return
         if self._flags.dry_run:
             if not self._begun:
-                self._file.start(())
+                self._file.start_with(())
             return
+        from fanwise.cli.shipments import kept_lines
+
         order = "position" if self._session.options.ordered else "event"
         with reading(self._session.home, self._session.run_id) as reader:
-            self._file.start(reader.items(order=order))
+            self._file.start_with(kept_lines(reader.items(order=order)))
 
     def score(self, truth: Mapping[str, list[str]]) -> Mapping[str, Any] | None:
         """How far what was found is true; ``None`` where nothing was looked at.
