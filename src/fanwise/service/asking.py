@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fanwise.pipelines import Field
@@ -37,6 +37,15 @@ OPTIONS = (
 _WHOLE = Field(
     name="job", label="Job", kind="json", required=True, help="Its fields as a JSON object."
 )
+
+
+_BY_OTHERS = frozenset({"review"})  # within a session, through its own route
+
+
+def offered(pipelines: Mapping[str, Pipeline]) -> Sequence[Pipeline]:
+    """The pipelines that people choose from, by name."""
+    chosen = (one for one in pipelines.values() if one.name not in _BY_OTHERS)
+    return sorted(chosen, key=lambda one: one.name)
 
 
 def fields_of(pipeline: Pipeline) -> Sequence[Field]:

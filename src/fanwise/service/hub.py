@@ -27,6 +27,7 @@ from fanwise.service.inputs import with_uploads
 from fanwise.service.learning import Learning
 from fanwise.service.metrics import Metrics
 from fanwise.service.planning import Planner
+from fanwise.service.reports import Reports
 from fanwise.service.reviewing import Reviewing
 from fanwise.service.settings import ServiceSettings
 from fanwise.service.shelves import Shelves
@@ -64,6 +65,7 @@ class Hub:
     batches: Batches
     carriers: Carriers
     planner: Planner
+    reports: Reports
     shelves: Shelves
     learning: Learning
     goods: Goods
@@ -220,6 +222,7 @@ def _assembled(
         planner=planner,
         usage=usage,
         metrics=Metrics(store, supervisor=supervisor, feeds=feeds, clock=clock),
+        reports=Reports(views.report, look=partial(_looked, views), clock=clock),
         shelves=shelves,
         learning=Learning(shelves, clock=clock),
         goods=Goods(shelves, clock=clock),
@@ -227,6 +230,11 @@ def _assembled(
         pipelines=pipelines,
         port=settings.port,
     )
+
+
+async def _looked(views: Views, run_id: str) -> tuple[float, bool]:
+    record = await views.reading(run_id, lambda reader: reader.run)
+    return record.updated_at, record.live
 
 
 async def first_token(hub: Hub) -> str:

@@ -6,12 +6,12 @@ import pytest
 
 from fanwise.errors import ConfigError, InvalidFields
 from fanwise.pipelines import Field
-from fanwise.service.asking import OPTIONS, fields_of
+from fanwise.service.asking import OPTIONS, fields_of, offered
 from fanwise.service.hub import installed_pipelines
 from fanwise.service.options import RunOptions
 from fanwise.service.suggestions import model_suggestions
 
-PIPELINES = installed_pipelines()
+PIPELINES = {one.name: one for one in offered(installed_pipelines())}
 
 
 def placed(found, name, value):

@@ -72,7 +72,7 @@ async def compare(
 async def _side(hub: Hub, run_id: str, model: str) -> _Chosen:
     found = await hub.views.run(run_id)
     half = await hub.views.reading(run_id, lambda reader: read_half(reader, model=model))
-    report = await hub.views.report(run_id)
+    report = await hub.reports.of(run_id)
     models = [one.model for one in report.models if one.model]
     return _Chosen(
         run=run_id,

@@ -22,7 +22,7 @@ from jinja2 import (
 from fanwise import __version__
 from fanwise.progress.words import duration, money, number
 from fanwise.records import NOTHING
-from fanwise.service.asking import OPTIONS, fields_of
+from fanwise.service.asking import OPTIONS, fields_of, offered
 from fanwise.service.page.results import MOST_ROWS, shown, wants_items
 from fanwise.service.problems import NotFound
 from fanwise.service.routes.common import hub_of
@@ -128,7 +128,7 @@ async def new(request: Request, pipeline: str = "") -> Response:
         request,
         "new.html",
         here="new",
-        pipelines=sorted(hub.pipelines.values(), key=lambda one: one.name),
+        pipelines=offered(hub.pipelines),
         chosen=chosen,
         fields=() if chosen is None else fields_of(chosen),
         options=OPTIONS,

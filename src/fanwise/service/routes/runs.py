@@ -195,7 +195,7 @@ async def report(
 ) -> Response:
     """What the run took, what it would have taken one call after another, and what limited it."""
     hub = hub_of(request)
-    found = await hub.views.report(run_id)
+    found = await hub.reports.of(run_id)
     if shape == "json":
         return json_response(summary_json(found))
     page = await hub.views.in_thread(lambda: render_html(found))

@@ -124,7 +124,7 @@ async def series(request: Request, run_id: RunId) -> Response:
 )
 async def waterfall(request: Request, run_id: RunId) -> Response:
     """At most 2000 bars, each with the stretches of its attempts; of more calls, a sample."""
-    report = await hub_of(request).views.report(run_id)
+    report = await hub_of(request).reports.of(run_id)
     return json_response(
         {
             "wall_s": report.wall_s,
