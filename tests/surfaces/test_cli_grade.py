@@ -73,3 +73,22 @@ def test_a_killed_run_sends_nothing_twice(fanwise, start_fanwise, tmp_path):
     assert summary["grading"]["total"] == 12
     # One call may have been under way at the kill; every other one was sent once.
     assert 12 <= summary["attempts"] <= 13
+
+
+def test_a_budget_and_a_deadline_hold_a_whole_review(fanwise, tmp_path):
+    cards = [
+        {"id": name, "questions": [{"question": f"Why {name}?", "expected": "since it rains"}]}
+        for name in ("a", "b", "c")
+    ]
+    (tmp_path / "cards.json").write_text(json.dumps(cards))
+    assert fanwise("grade", "--import-cards", "cards.json").returncode == 0
+    review = ("grade", "--review", "--session", "s", "-m", "sim/instant")
+    answers = "it rained\nit poured\nno idea\n"
+    done = fanwise(*review, "--budget-calls", "1", stdin=answers)
+    assert done.returncode == 4, done.stderr
+    assert "The budget of 1 call is used up; the grades so far are kept." in done.stderr
+    assert "To go on: fanwise grade --review --session s" in done.stderr
+    assert [line["card_id"] for line in lines_of(done.stdout)] == ["a"]
+    done = fanwise(*review[:-1], "sim/slow", "--deadline", "0.5", stdin="it poured\n")
+    assert done.returncode == 4, done.stderr
+    assert "The deadline is reached" in done.stderr

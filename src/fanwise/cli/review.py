@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import math
 import sys
 import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fanwise.cli.display import at, plural, put_json, put_table, say, to_json
 from fanwise.cli.failures import ExitCode
 from fanwise.cli.options import RunOptions
-from fanwise.errors import ConfigError
+from fanwise.errors import BudgetExhausted, ConfigError
 
 if TYPE_CHECKING:
     import fanwise as fw
@@ -84,7 +89,10 @@ def _put_due(due: list[dict[str, Any]], *, as_json: bool) -> None:
 
 
 class _Review:
-    """One stretch of a review session: each card's questions, then its grades."""
+    """One stretch of a review session: each card's questions, then its grades.
+
+    What needs a model is asked for within one run, so that a budget holds all of it.
+    """
 
     def __init__(
         self, options: RunOptions, flags: GradeFlags, cards: CardFlags, store: fw.Store
@@ -94,12 +102,42 @@ class _Review:
         self._cards = cards
         self._store = store
         self._ungraded = 0
+        self._stack = AsyncExitStack()
+        self._run: fw.Run | None = None
+        self._session = cards.session or time.strftime("review-%Y%m%d-%H%M%S")
+        bound_s = math.inf if options.deadline_s is None else options.deadline_s
+        self._until = asyncio.get_running_loop().time() + bound_s
 
     async def carry_out(self) -> int:
-        """Asks until the cards or the input end."""
+        """Asks until the cards or the input end, or the budget or the time is used up."""
+        try:
+            async with self._stack:
+                return await self._through()
+        except BudgetExhausted as error:
+            say(f"{error.message[:1].upper()}{error.message[1:]}; the grades so far are kept.")
+        except TimeoutError:
+            say("The deadline is reached; the grades so far are kept.")
+        self._say_how_to_go_on()
+        return ExitCode.LIMIT_REACHED
+
+    def _say_how_to_go_on(self) -> None:
+        say(f"To go on: fanwise grade --review --session {self._session}")
+
+    def _left_s(self) -> float | None:
+        """Seconds until the deadline; ``None`` without one.
+
+        Raises:
+            TimeoutError: It is reached.
+        """
+        left_s = self._until - asyncio.get_running_loop().time()
+        if left_s <= 0:
+            raise TimeoutError
+        return None if left_s == math.inf else left_s
+
+    async def _through(self) -> int:
         from fanwise.pipelines.grading import session_state, start_session
 
-        session = self._cards.session or time.strftime("review-%Y%m%d-%H%M%S")
+        session = self._session
         await start_session(
             self._store,
             session,
@@ -113,42 +151,61 @@ class _Review:
             left = [one for one in card["questions"] if one["grade"] is None]
             answers: list[dict[str, Any]] = []
             for question in left:
+                self._left_s()
                 answer = _ask(question)
                 if answer is None:
                     break
                 answers.append({"question_index": question["question_index"], "answer": answer})
             asked += len(answers)
             if answers:
-                await self._grade(session, card, answers)
+                async with asyncio.timeout(self._left_s()):
+                    await self._grade(card, answers)
             if len(answers) < len(left):
-                say(f"To go on: fanwise grade --review --session {session}")
+                self._say_how_to_go_on()
                 return ExitCode.INTERRUPTED
         if not asked:
             say("No card is due.", quiet=self._options.quiet)
         return ExitCode.SOME_FAILED if self._ungraded else ExitCode.OK
 
-    async def _grade(
-        self, session: str, card: dict[str, Any], answers: list[dict[str, Any]]
-    ) -> None:
+    @asynccontextmanager
+    async def _opened(self, _: str, **options: Any) -> AsyncGenerator[fw.Run]:
+        """The review's run, opened by the first answer that needs it."""
+        import fanwise as fw
+
+        if self._run is None:
+            name = hashlib.sha256(f"{self._session} {self._options.models}".encode()).hexdigest()
+            opened = fw.open_run(f"review-{name[:16]}", **options)
+            self._run = await self._stack.enter_async_context(opened)
+        yield self._run
+
+    async def _grade(self, card: dict[str, Any], answers: list[dict[str, Any]]) -> None:
         from fanwise.cli.plan import opening
         from fanwise.cli.profiles import parameters_and_profile
+        from fanwise.cli.work import waits_of
         from fanwise.pipelines.grading import submit
 
-        given: dict[str, Any] = {**opening(self._options), "api_key_env": self._options.api_key_env}
+        options = self._options
+        given: dict[str, Any] = {
+            **opening(options),
+            **waits_of(options),
+            "api_key_env": options.api_key_env,
+            "cache": options.cache,
+            "open_run": self._opened,
+        }
         done = await submit(
             self._store,
-            session_id=session,
+            session_id=self._session,
             card_id=card["card_id"],
             answers=answers,
             processing_mode=self._flags.mode,
             max_concurrent_tasks=self._flags.max_concurrent_tasks or 5,
-            model=self._options.models[0],
-            parameters=parameters_and_profile(self._options)[0],
+            model=options.models[0],
+            parameters=parameters_and_profile(options)[0],
             **given,
         )
         self._ungraded += done.metrics.ungraded
-        found = {"session_id": session, "card_id": card["card_id"], **done.as_json()}
-        if self._options.json or not sys.stdout.isatty():
+        found = {"session_id": self._session, "card_id": card["card_id"], **done.as_json()}
+        if options.json or not sys.stdout.isatty():
             sys.stdout.write(to_json(found) + "\n")
             sys.stdout.flush()
         for one in done.answers:

@@ -6,7 +6,7 @@ import io
 import os
 import select
 import sys
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 _PIECE_BYTES = 1 << 20
 
@@ -76,11 +76,11 @@ def whole_output() -> None:
 def _over(stream: TextIO | None) -> Any:
     if not isinstance(stream, io.TextIOWrapper):
         return stream
-    before: Any = stream
+    same = cast("Any", stream)
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError):
-        return before
+        return same
     stream.flush()
     whole: Any = io.TextIOWrapper(
         io.BufferedWriter(WholeWrites(descriptor)),

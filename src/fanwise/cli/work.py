@@ -147,13 +147,6 @@ class Session:
 
     def _settings(self) -> dict[str, Any]:
         options = self.options
-        plain = Timeouts()
-        attempt_s = options.attempt_timeout_s
-        timeouts = plain
-        if attempt_s is not None:
-            timeouts = Timeouts(
-                attempt_s=attempt_s, first_byte_s=max(attempt_s, plain.first_byte_s)
-            )
         return {
             "journal": self.home,
             "resume": self._resume,
@@ -163,9 +156,7 @@ class Session:
             "limits": Limits(concurrency=options.max_concurrency, rpm=options.rpm, tpm=options.tpm),
             "budget": budget_of(options),
             "retry": Retry(max_attempts=options.max_attempts),
-            "hedge": None if options.hedge is None else read_hedge(options.hedge),
-            "timeouts": timeouts,
-            "total_s": math.inf if options.timeout_s is None else options.timeout_s,
+            **waits_of(options),
             "base_url": options.base_url,
             "api_key_env": options.api_key_env,
             "simulator": parameters_and_profile(options)[1],
@@ -306,6 +297,20 @@ def budget_of(options: RunOptions) -> Budget | None:
         usd=options.budget_usd, tokens=options.budget_tokens, calls=options.budget_calls
     )
     return budget if budget.bounds_calls else None
+
+
+def waits_of(options: RunOptions) -> dict[str, Any]:
+    """How long the calls of a command's run may take, and when they are hedged."""
+    plain = Timeouts()
+    attempt_s = options.attempt_timeout_s
+    timeouts = plain
+    if attempt_s is not None:
+        timeouts = Timeouts(attempt_s=attempt_s, first_byte_s=max(attempt_s, plain.first_byte_s))
+    return {
+        "hedge": None if options.hedge is None else read_hedge(options.hedge),
+        "timeouts": timeouts,
+        "total_s": math.inf if options.timeout_s is None else options.timeout_s,
+    }
 
 
 def _ended(report: Report, run: Run) -> Report:

@@ -337,7 +337,8 @@ def _sentence(purse: Purse, kind: BudgetKind, cost: Amount) -> str:
     if kind == "wall_s":
         return f"the budget of {budget.wall_s:g} s of work is used up"
     if kind == "calls":
-        return f"the budget of {budget.calls:,} calls is used up"
+        plural = "" if budget.calls == 1 else "s"
+        return f"the budget of {budget.calls:,} call{plural} is used up"
     if kind == "tokens":
         return (
             f"the budget of {budget.tokens:,} tokens is reached: {spent.tokens:,} are spent, "

@@ -88,11 +88,27 @@ def jobs(connection: Connection, keys: Sequence[str]) -> dict[str, dict[str, Any
 
 
 def begin(connection: Connection, row: Mapping[str, Any]) -> None:
-    """Makes a template job's row anew, as pending."""
+    """Makes a template job's row anew, as pending; a note that it holds stays until there is
+    another one.
+    """
     table = template_jobs
+    known = jobs(connection, [row["key"]]).get(row["key"])
+    kept = {} if known is None else {name: known[name] for name in ("result", "completed_at")}
     connection.execute(delete(table).where(table.c.key == row["key"]))
-    fresh: dict[str, Any] = {"status": "pending", "progress": 0.0, **row}
+    fresh: dict[str, Any] = {"status": "pending", "progress": 0.0, **kept, **row}
     connection.execute(insert(table).values(**fresh))
+
+
+def fail(connection: Connection, key: str, *, error: str, at: float) -> bool:
+    """Notes that a template job has failed; returns whether it has a note of an earlier run, which
+    stays its result.
+    """
+    kept = jobs(connection, [key])[key]["result"] is not None
+    if kept:
+        change(connection, key, status="complete", progress=100.0, error=error)
+    else:
+        change(connection, key, status="error", error=error, completed_at=at)
+    return kept
 
 
 def change(connection: Connection, key: str, **values: Any) -> None:

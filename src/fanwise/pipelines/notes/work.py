@@ -18,7 +18,7 @@ from fanwise.pipelines.notes.passages import parts_of, span
 from fanwise.pipelines.notes.progress import Telling
 from fanwise.pipelines.notes.records import Note, Part, Passage, Source
 from fanwise.pipelines.notes.result import NotesResult, TemplateResult, of_row, reason_of
-from fanwise.pipelines.notes.tables import begin, change, jobs
+from fanwise.pipelines.notes.tables import begin, change, fail, jobs
 from fanwise.pipelines.notes.usage import Usage
 from fanwise.pipelines.notes.writing import Desk, condense, condensed, passages_of, write_note
 
@@ -299,12 +299,13 @@ class Work:
         key, at = self._keys[name], self._now()
         known = self._results[name]
         values: dict[str, Any] = {"status": "error", "error": reason, "completed_at": at}
-        await self._store.write(lambda connection: change(connection, key, **values))
+        kept = await self._store.write(lambda c: fail(c, key, error=reason, at=at))
         self._results[name] = replace(known, **values)
+        told = "; the note that was there before is kept" if kept else ""
         self._telling.template(name, progress.ENDED)
         await self._telling.tell(
             "error",
-            f"{template(name).name} has failed: {reason}",
+            f"{template(name).name} has failed: {reason}{told}",
             subject=name,
             data=self._results[name].as_json(),
         )

@@ -144,7 +144,7 @@ def score(resume: Resume, posting: Posting, *, posting_text: str, today: date) -
         stuffing=round(stuffing, 2),
         years=round(profile.years, 1),
         matches=matches,
-        notes=(*stuffed, *problems),
+        notes=(*stuffed, *_unreadable(matches), *problems),
     )
 
 
@@ -285,6 +285,12 @@ def _format(resume: Resume, profile: Profile) -> tuple[float, list[str]]:
     )
     problems = [problem for fine, problem in checks if not fine]
     return 1 - len(problems) / len(checks), problems
+
+
+def _unreadable(matches: Sequence[Match]) -> list[str]:
+    if matches:
+        return []
+    return ["no skill was recognised in the posting, so that the score says little of this job"]
 
 
 def _stuffing(resume: Resume, profile: Profile, posting_text: str) -> tuple[float, list[str]]:

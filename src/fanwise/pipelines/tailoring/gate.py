@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from fanwise.pipelines.tailoring.changes import Place, entry_of
+from fanwise.pipelines.tailoring.figures import numbers_in
 from fanwise.pipelines.tailoring.posting import degree_of
 from fanwise.pipelines.tailoring.records import Change, Resume
 from fanwise.pipelines.tailoring.text import (
@@ -27,34 +27,12 @@ from fanwise.pipelines.tailoring.text import (
     words_of,
 )
 
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NUMBER_WORDS: Final = {
-    "two": "2",
-    "three": "3",
-    "four": "4",
-    "five": "5",
-    "six": "6",
-    "seven": "7",
-    "eight": "8",
-    "nine": "9",
-    "ten": "10",
-    "eleven": "11",
-    "twelve": "12",
-    "dozen": "12",
-    "dozens": "12",
-    "twenty": "20",
-    "thirty": "30",
-    "fifty": "50",
-    "hundred": "100",
-    "hundreds": "100",
-    "thousand": "1000",
-    "thousands": "1000",
-    "million": "1000000",
-    "millions": "1000000",
-    "billion": "1000000000",
-    "billions": "1000000000",
-}
-_TIMES = word_set("doubled doubling tripled tripling quadrupled halved halving twofold")
+_TIMES = word_set(
+    """
+    double doubled doubling triple tripled tripling quadrupled half halved halving twice twofold
+    threefold fourfold fivefold tenfold hundredfold
+    """
+)
 _RANKS = word_set(
     """
     senior sr principal manager director chief vp president founder cofounder cto ceo cfo coo
@@ -71,11 +49,21 @@ _CLAIMS = word_set(
     """
     led lead leads leading managed manage managing directed headed owned founded spearheaded
     architected oversaw supervised championed pioneered orchestrated drove masterminded expert
-    mastery award-winning
+    mastery award-winning leadership leader
     """
 )
 _CAPITAL = re.compile(r"[A-Z][\w&'.+#-]*")
-_AFTER_CAPITAL = re.compile(r"(?:\b(?:at|for|with|from|by|joined|of|in)\s+)$", re.IGNORECASE)
+_AT = re.compile(r"\b(?:at|joined)\s+(?:the\s+)?([a-z][\w'&-]+)")
+_AT_WHAT = word_set(
+    """
+    scale least most once first last work night home speed pace peak time times all any every
+    each hand ease risk large short full high low every that this these those which what its his
+    her their our both two key critical early late regular weekly daily monthly
+    """
+)
+_ADDRESS = re.compile(
+    r"\b(?:https?://|www\.)[^\s)>\]]+|\b[\w.+-]+@[\w-]+\.\w+|</?[a-z][^>]*>", re.IGNORECASE
+)
 _LABEL = re.compile(r"^[A-Z][\w &/+-]{1,40}:")
 
 
@@ -131,6 +119,7 @@ def judged(change: Change, place: Place, facts: Facts) -> Change:
         *_degrees(after, facts),
         *_papers(after, facts),
         *_ranks(after, before, place, facts),
+        *_addresses(after, facts),
     ]
     names, doubtful = _names(after, facts)
     refused += names
@@ -144,13 +133,6 @@ def judged(change: Change, place: Place, facts: Facts) -> Change:
     if flagged:
         return replace(change, verdict="flagged", notes=tuple(flagged), decision="open")
     return replace(change, verdict="clean", decision="accepted")
-
-
-def numbers_in(text: str) -> set[str]:
-    """The numbers of a text: digits without separators, and number words as such."""
-    found = {re.sub(r"[.,](?=\d{3}\b)", "", number) for number in _NUMBER.findall(text)}
-    found |= {number.split(".")[0] for number in found if re.fullmatch(r"\d+\.0+", number)}
-    return found | {_NUMBER_WORDS[word] for word in words_of(text) if word in _NUMBER_WORDS}
 
 
 def _left_out(change: Change, place: Place, facts: Facts) -> Change:
@@ -224,7 +206,22 @@ def _names(after: str, facts: Facts) -> tuple[list[str], list[str]]:
             flagged.append(f"'{word}' is a name of the posting, not of the resume")
         else:
             refused.append(f"'{word}' is a name that the resume does not have")
-    return refused, flagged
+    return refused, flagged + _small_names(after, facts)
+
+
+def _small_names(after: str, facts: Facts) -> list[str]:
+    """What stands where an employer would, in small letters."""
+    return [
+        f"'{word}' may be an employer that the resume does not have"
+        for word in _AT.findall(after)
+        if word not in facts.words and word not in _AT_WHAT and stem(word) not in facts.stems
+    ]
+
+
+def _addresses(after: str, facts: Facts) -> list[str]:
+    """Links, mail addresses and tags that the resume does not have."""
+    found = dict.fromkeys(match[0] for match in _ADDRESS.finditer(after))
+    return [f"'{one}' is not in the resume" for one in found if one not in facts.resume.text]
 
 
 def _opens_sentence(text: str, at: int) -> bool:

@@ -86,6 +86,24 @@ async def test_what_is_written_anew_takes_units_anew(tmp_path: Path) -> None:
     assert all(one.reused and one.note for one in kept.results)
 
 
+async def test_a_note_stays_when_writing_it_anew_fails(tmp_path: Path) -> None:
+    free: dict[str, Any] = {"usage": None}
+    await working(tmp_path, ScriptedModel(by_rules), **free)
+    down = ScriptedModel(lambda *_: fw.errors.Refused("no"))
+    told: list[str] = []
+
+    def listen(event: Any) -> None:
+        if event.kind == "error":
+            told.append(event.message)
+
+    failed = await working(tmp_path, down, force=True, on_event=listen, **free)
+    assert failed.status == "error"
+    assert all("the note that was there before is kept" in message for message in told)
+    kept = await working(tmp_path, down, **free)
+    assert kept.status == "success"
+    assert all(one.reused and one.note for one in kept.results)
+
+
 async def test_without_units_nothing_is_asked_or_fetched(tmp_path: Path) -> None:
     model = ScriptedModel(by_rules)
     usage = {"usage": lambda store: StoreUsage(store, monthly_units=1)}

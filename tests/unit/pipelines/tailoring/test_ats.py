@@ -141,3 +141,9 @@ def test_an_analysis_that_names_what_the_posting_does_not_is_cut_back() -> None:
     analysis, warnings = checked_analysis(answer, POSTING, model="m")
     assert analysis.required == ("Python",)
     assert "COBOL" in warnings[0]
+
+
+def test_a_posting_in_which_nothing_is_recognised_is_said_to_be_one() -> None:
+    posting = "Wir suchen eine freundliche Aushilfe, die uns im Laden und im Lager hilft. " * 3
+    notes = scored(posting=posting).notes
+    assert any("no skill was recognised in the posting" in note for note in notes)
