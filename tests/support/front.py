@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ class Front:
     messages_a_page: int = 100
     foreign: str = ""
     asked: list[str] = field(default_factory=list)
+    asked_at: list[float] = field(default_factory=list)
     refused: int = 0
     newest: dict[int, int] = field(default_factory=dict)
     fails: Mapping[int, int] = field(default_factory=dict)
@@ -36,6 +38,7 @@ class Front:
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(request.raw_path)
+        self.asked_at.append(asyncio.get_running_loop().time())
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return self._refuse(401, "unauthenticated")
         if len(self.asked) > 1 and self.refused < self.refusals:

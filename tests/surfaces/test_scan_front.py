@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,15 @@ async def test_its_requests_keep_to_their_own_pace_beside_the_models(tmp_path: P
     assert len(server.asked) == 8
     assert asyncio.get_running_loop().time() - begun >= 0.6  # eight requests, 0.1 s apart
     assert summary.mail_api["queued_s"] > 0
+
+
+async def test_searches_keep_to_the_smaller_share_that_front_grants_them(tmp_path: Path) -> None:
+    async with serving(front()) as server:
+        await scanning(server, tmp_path, front_rpm=1500)
+    asked = zip(server.asked, server.asked_at, strict=True)
+    at = [moment for path, moment in asked if "/search/" in path]
+    assert len(at) == 3
+    assert all(later - earlier > 0.09 for earlier, later in pairwise(at))  # 0.1 s apart
 
 
 async def test_one_conversation_that_front_refuses_is_tried_again_by_the_next_scan(

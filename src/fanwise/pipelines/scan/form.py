@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fanwise.pipelines import MODEL_PARAMETERS, Field
 from fanwise.pipelines.fields import RULES_MODEL
+from fanwise.pipelines.scan.strategies import STRATEGIES
 
 FIELDS = (
     Field(
@@ -34,6 +35,23 @@ FIELDS = (
         kind="bool",
         default=False,
         extra=True,
+    ),
+    Field(
+        name="dry_run",
+        label="Write nothing",
+        kind="bool",
+        default=False,
+        extra=True,
+        help="The model is asked all the same.",
+    ),
+    Field(
+        name="strategy",
+        label="How many at once",
+        kind="choice",
+        choices=STRATEGIES,
+        default="adaptive",
+        extra=True,
+        help="adaptive lets the limits decide; parallel-batches may be refused by the provider.",
     ),
     MODEL_PARAMETERS,
 )
