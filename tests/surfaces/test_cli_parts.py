@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from fanwise.cli.csvout import safe_cell, write_csv
+from fanwise.cli.csvout import write_csv
 from fanwise.cli.display import ago, plural, to_json
 from fanwise.cli.flags import (
     AgainFlags,
@@ -35,16 +35,6 @@ def nothing_configured(tmp_path, monkeypatch):
 
 
 # CSV
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+49 30", "-cmd", "@x", "\t=1", "\r=1", "-"])
-def test_what_a_spreadsheet_would_run_gets_a_quote(text):
-    assert safe_cell(text) == f"'{text}"
-
-
-@pytest.mark.parametrize("value", [-5, 0.5, None, "-5", "+1.5e3", "plain", "a=b"])
-def test_numbers_and_plain_text_stay(value):
-    assert safe_cell(value) == value
 
 
 def test_csv_has_a_column_for_each_key_of_item_and_output():

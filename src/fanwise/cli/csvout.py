@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, TextIO, cast
 
+from fanwise.cells import safe_cell
 from fanwise.cli.display import to_json
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PLAIN = ("id", "model", "output", "error")
 _FIGURES = ("input_tokens", "output_tokens", "cost_usd", "attempts", "latency_ms", "cached")
+_safe = partial(safe_cell, to_json=to_json)
 
 
 def write_csv(rows: Callable[[], Iterable[Mapping[str, Any]]], file: TextIO) -> int:
@@ -38,11 +40,11 @@ def write_csv(rows: Callable[[], Iterable[Mapping[str, Any]]], file: TextIO) -> 
                 found["item"] = None
     names = [*columns, *found, *_FIGURES]
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([safe_cell(name) for name in names])
+    writer.writerow([_safe(name) for name in names])
     count = 0
     for row in rows():
         cells = _cells(row)
-        writer.writerow([safe_cell(cells.get(name)) for name in names])
+        writer.writerow([_safe(cells.get(name)) for name in names])
         count += 1
     return count
 
@@ -52,7 +54,7 @@ def _write_flat(rows: Callable[[], Iterable[Mapping[str, Any]]], writer: Any) ->
     for row in rows():
         if not count:
             writer.writerow(row["flat"])
-        writer.writerow([safe_cell(cell) for cell in row["flat"].values()])
+        writer.writerow([_safe(cell) for cell in row["flat"].values()])
         count += 1
     return count
 
@@ -70,24 +72,3 @@ def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
         else:
             cells[part] = value
     return cells
-
-
-def safe_cell(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula: text that would begin one gets a quote.
-
-    Numbers stay numbers, also negative ones; objects and lists become JSON.
-    """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None or isinstance(value, int | float):
-        return value
-    text = value if isinstance(value, str) else to_json(value)
-    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text[-1].isdigit() and text.isascii()

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from fanwise.cells import safe_cell
+
 _COLUMNS = (
     "id",
     "state",
@@ -20,7 +22,6 @@ _COLUMNS = (
     "cost_usd",
     "service_s",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
@@ -32,7 +33,7 @@ def csv_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
         yield _taken(file)
         error = row["error"]
         told = {**row, "error": "" if error is None else f"{error['kind']}: {error['message']}"}
-        writer.writerow([_cell(told[name]) for name in _COLUMNS])
+        writer.writerow([safe_cell(told[name], to_json=_json) for name in _COLUMNS])
     yield _taken(file)
 
 
@@ -43,8 +44,5 @@ def _taken(file: io.StringIO) -> bytes:
     return text.encode()
 
 
-def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, (int, float)):
-        return value
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
