@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from fanwise.progress.words import duration, number, percent, plain
+from fanwise.progress.words import duration, gained, number, plain
 
 if TYPE_CHECKING:
     from fanwise.progress.tracked import OperationReport, PathStep, TrackReport
@@ -51,7 +51,7 @@ def figures(report: TrackReport) -> Sequence[tuple[str, str]]:
     return (
         ("speedup", speedup),
         ("saved", duration(report.savings_s)),
-        ("efficiency", percent(report.efficiency)),
+        ("efficiency", gained(report.efficiency)),
         ("critical path", duration(report.critical_path_s)),
         ("at once", f"{mean} on average, {report.peak} at most"),
     )

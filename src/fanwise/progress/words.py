@@ -184,6 +184,11 @@ def percent(share: float | None) -> str:
     return f"{points:.0f} %" if whole else f"{points:.1f} %"
 
 
+def gained(efficiency: float | None) -> str:
+    """An efficiency in percent; ``none`` where waits and work beside the calls outweighed them."""
+    return "none" if efficiency is not None and efficiency < 0 else percent(efficiency)
+
+
 def time_left(low_s: float | None, high_s: float | None) -> str:
     """The range of the time left: ``3.1 s – 4.5 s``, ``at least 3.1 s``, or ``?``."""
     if low_s is None:
