@@ -57,6 +57,10 @@ def serve(
             help="The mailbox that /api/front/scan scans: a path, imaps://… or front:INBOX.",
         ),
     ] = "",
+    callback_host: Annotated[
+        list[str] | None,
+        Option(metavar="NAME", help="A host of yours that callbacks may go to (repeatable)."),
+    ] = None,
     max_active: Annotated[int, Option(metavar="N", help="Runs under way at once.")] = 8,
     home: HomeFlags,
 ) -> int:
@@ -75,6 +79,7 @@ def serve(
             allowed_hosts=tuple(allowed_host or ()),
             allowed_origins=tuple(allowed_origin or ()),
             seed_routes=seed_routes,
+            callback_hosts=tuple(callback_host or ()),
             default_model=model.partition(",")[0].strip(),
             mail=mail,
             max_active=max_active,

@@ -20,6 +20,7 @@ from fanwise.ending import end_all
 from fanwise.pipelines import Pipeline
 from fanwise.service.accepted import Accepted, Ledger
 from fanwise.service.batches import Batches
+from fanwise.service.callbacks import Callbacks
 from fanwise.service.carriers import Carriers
 from fanwise.service.feeds import Feeds
 from fanwise.service.goods import Goods
@@ -72,6 +73,7 @@ class Hub:
     reviewing: Reviewing
     usage: Usage
     metrics: Metrics
+    callbacks: Callbacks
     pipelines: Mapping[str, Pipeline]
     port: int = 0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -145,11 +147,12 @@ async def open_hub(
         await hub.supervisor.start()
         expiry = asyncio.create_task(hub.batches.watch_expiry(), name="batches")
         lag = asyncio.create_task(hub.metrics.watch_loop(), name="loop lag")
+        telling = asyncio.create_task(hub.callbacks.deliver(), name="callbacks")
         try:
             yield hub
         finally:
             hub.stopping.set()
-            await end_all([expiry, lag])
+            await end_all([expiry, lag, telling])
             try:
                 await hub.supervisor.stop(drain_s=settings.drain_s)
             finally:
@@ -167,6 +170,7 @@ def _tell_of_runs(hub: Hub) -> None:
 
     async def ended(accepted: Accepted) -> None:
         hub.metrics.ended(accepted)
+        await hub.callbacks.ended(accepted)
         await hub.batches.run_ended(accepted)
 
     hub.supervisor.on_begin = begun
@@ -221,6 +225,13 @@ def _assembled(
         carriers=Carriers(home, clock=clock),
         planner=planner,
         usage=usage,
+        callbacks=Callbacks(
+            store,
+            ledger=ledger,
+            clock=clock,
+            secret=upload_directory(home).parent / "callback-secret",
+            allowed_hosts=settings.callback_hosts,
+        ),
         metrics=Metrics(store, supervisor=supervisor, feeds=feeds, clock=clock),
         reports=Reports(views.report, look=partial(_looked, views), clock=clock),
         shelves=shelves,

@@ -35,6 +35,7 @@ class ServiceSettings:
         mail: The mailbox that ``/api/front/scan`` scans: a path, an ``imaps://`` address, or
             ``front:`` and an inbox or a search of Front; empty where there is none.
         answer_s: How long such a request waits for its run, in seconds; the run goes on after.
+        callback_hosts: Hosts that callbacks may go to although they are not on the internet.
         public: Whether a token was made for others, which an address that others reach demands.
 
     Raises:
@@ -54,6 +55,7 @@ class ServiceSettings:
     mail: str = ""
     answer_s: float = 300.0
     public: bool = False
+    callback_hosts: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

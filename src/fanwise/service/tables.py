@@ -138,6 +138,18 @@ config = Table(
 )
 """What clients have set for everybody: the mode of grading and how much of it at once."""
 
+callbacks = Table(
+    "service_callbacks",
+    metadata,
+    Column("run_id", String(128), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("state", String(16), nullable=False, index=True),  # waiting | due | sent | failed
+    Column("body", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Float, nullable=False),
+)
+"""Whom to tell of the end of a run."""
+
 audit = Table(
     "service_audit",
     metadata,

@@ -50,6 +50,9 @@ class NewRun(BaseModel):
         default_factory=lambda: RunOptions.model_validate({}), description="How."
     )
     priority: Priority = Field("background", description="interactive goes first.")
+    callback_url: str | None = Field(
+        None, max_length=2000, description="Is told of the run's end, by a signed POST."
+    )
 
 
 class Started(BaseModel):
@@ -101,6 +104,8 @@ async def start(
     """
     hub = hub_of(request)
     caller = caller_of(request)
+    if new.callback_url is not None:
+        hub.callbacks.check(new.callback_url)
     accepted = await hub.supervisor.submit(
         pipeline=new.pipeline,
         fields=new.input,
@@ -109,6 +114,8 @@ async def start(
         priority=new.priority,
         idempotency_key=idempotency_key,
     )
+    if new.callback_url is not None:
+        await hub.callbacks.register(accepted.run_id, new.callback_url)
     await hub.note(caller, "run.started", accepted.run_id, new.pipeline)
     return Started(id=accepted.run_id, status=accepted.state, links=links(accepted.run_id))
 
