@@ -111,8 +111,8 @@ class Callbacks:
 
     def __init__(
         self,
-        store: fw.Store,
         *,
+        store: fw.Store,
         ledger: Ledger,
         clock: Clock,
         secret: Path,

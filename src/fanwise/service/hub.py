@@ -225,13 +225,7 @@ def _assembled(
         carriers=Carriers(home, clock=clock),
         planner=planner,
         usage=usage,
-        callbacks=Callbacks(
-            store,
-            ledger=ledger,
-            clock=clock,
-            secret=upload_directory(home).parent / "callback-secret",
-            allowed_hosts=settings.callback_hosts,
-        ),
+        callbacks=_callbacks(settings, home, store=store, ledger=ledger, clock=clock),
         metrics=Metrics(store, supervisor=supervisor, feeds=feeds, clock=clock),
         reports=Reports(views.report, look=partial(_looked, views), clock=clock),
         shelves=shelves,
@@ -246,6 +240,11 @@ def _assembled(
 async def _looked(views: Views, run_id: str) -> tuple[float, bool]:
     record = await views.reading(run_id, lambda reader: reader.run)
     return record.updated_at, record.live
+
+
+def _callbacks(settings: ServiceSettings, home: Home, **parts: Any) -> Callbacks:
+    secret = upload_directory(home).parent / "callback-secret"
+    return Callbacks(secret=secret, allowed_hosts=settings.callback_hosts, **parts)
 
 
 async def first_token(hub: Hub) -> str:
