@@ -8,6 +8,7 @@ from fanwise.simulator.virtual.scenario import Load, Scenario
 from fanwise.simulator.virtual.spec import (
     Acceleration,
     Allowance,
+    Busy,
     Drift,
     Outage,
     ProviderSpec,
@@ -272,5 +273,61 @@ SCENARIOS = (
         ),
         load=Load(arrivals_per_s=5.0, items=math.inf),
         duration_s=300,
+    ),
+    *(
+        Scenario(
+            name=f"no limit, {share:.0%} refused by chance, 5000 calls",
+            provider=ProviderSpec(
+                sharing=512, busy_share=share, speed=Speed(first_token_s=0.3, sigma=0.4)
+            ),
+            load=Load(items=5000),
+            duration_s=600,
+        )
+        for share in (0.01, 0.02, 0.04)
+    ),
+    Scenario(
+        name="no limit, 2 % refused by chance, answers of 3 s",
+        provider=ProviderSpec(
+            sharing=512, busy_share=0.02, speed=Speed(first_token_s=3.0, sigma=0.5)
+        ),
+        load=Load(items=5000),
+        duration_s=900,
+    ),
+    Scenario(
+        name="48 slots, 2 % refused by chance",
+        provider=ProviderSpec(
+            slots=Slots(count=48, when_full="503"),
+            busy_share=0.02,
+            speed=Speed(first_token_s=0.8, sigma=0.5),
+        ),
+        duration_s=300,
+    ),
+    Scenario(
+        name="600 RPM, 2 % refused by chance",
+        provider=ProviderSpec(
+            allowances=(Allowance(dimension="requests", per_minute=600, burst_s=1),),
+            busy_share=0.02,
+            speed=_QUICK,
+        ),
+        duration_s=600,
+    ),
+    Scenario(
+        name="3000 RPM without a word, 3 % refused by chance",
+        provider=ProviderSpec(
+            allowances=(Allowance(dimension="requests", per_minute=3000, burst_s=1),),
+            advice="absent",
+            busy_share=0.03,
+            speed=_QUICK,
+        ),
+        duration_s=300,
+    ),
+    Scenario(
+        name="no limit, 10 % refused by chance for 20 s",
+        provider=ProviderSpec(
+            sharing=200,
+            events=(Busy(from_s=20, until_s=40, share=0.1),),
+            speed=Speed(first_token_s=1.0, sigma=0.4),
+        ),
+        duration_s=120,
     ),
 )

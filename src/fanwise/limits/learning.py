@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from fanwise.limits.adaptive import chance, concurrency, rate
-from fanwise.limits.adaptive.chance import Chance
+from fanwise.limits.adaptive import concurrency, noise, rate
 from fanwise.limits.adaptive.concurrency import BINDING, Window
+from fanwise.limits.adaptive.noise import Noise
 from fanwise.limits.adaptive.plateau import Round, comparable, stalled
 from fanwise.limits.machine import at_once
 from fanwise.limits.pace import Pace
@@ -29,6 +29,9 @@ _FEW: Final = 8.0  # up to here it can, whoever else is there
 _OTHERS: Final = 0.1  # a margin that says that others take what was there before
 _LATENCIES: Final = 1.5
 _NEARLY: Final = 0.9
+_LEAP: Final = 1.5
+_LEFT_BEHIND: Final = 2.0
+_LOWER: Final = 0.96
 
 
 class Learner:
@@ -46,10 +49,11 @@ class Learner:
         "_base",
         "_before",
         "_cap",
-        "_chance",
         "_full",
         "_growing",
         "_latency_s",
+        "_noise",
+        "_rate_named",
         "_round",
         "_round_from",
         "_stage",
@@ -63,7 +67,9 @@ class Learner:
     def __init__(self, bounds: Range) -> None:
         self.pace = Pace()
         self._cap = math.inf
-        self._chance = Chance()
+        # Refusals by chance: for capacity, for rate.
+        self._noise = [Noise(proof=noise.CAPACITY), Noise(proof=noise.RATE)]
+        self._rate_named = False  # whether it was one for rate that the rate comes from
         self._stage = (0, 0.0)  # of a trial: the number of its first request, its beginning
         self._before: tuple[Rate, Window] | None = None  # a trial
         self._answered = 0
@@ -153,7 +159,8 @@ class Learner:
             since: When the first request of this epoch was sent.
             now: The present instant.
         """
-        if not for_rate and not self._paced(permit):
+        by_chance = self._noise[for_rate].share > 0.0
+        if by_chance or (not for_rate and not self._paced(permit)):
             # It is full: what it has in work it answers in the time that answers take.
             return now - self._answered_at <= _GRACE_S + _LATENCIES * self._latency_s
         # Whoever was sent longer before it than its refusal took, and not refused, was taken.
@@ -163,39 +170,79 @@ class Learner:
         """Whether a rate was what held requests back, not their number."""
         return self.pace.meter is not None and permit.in_flight < BINDING * self.most
 
-    def by_chance(self, permit: Permit, *, now: float) -> bool:
+    def by_chance(self, permit: Permit, *, for_rate: bool, now: float) -> bool:
         """The first refusal of an epoch: whether it says nothing of the limits."""
-        trial = self._chance
-        said = self._counted_refusal(permit, first=True)
-        if said in {"try", "go on"}:
-            self._before = self.pace.rate, self.window
-            self._stage = permit.number, now
+        trial = self._noise[for_rate]
+        said = self._counted_refusal(permit, for_rate=for_rate, first=True)
         if said == "try":
-            self.pace.go_to(rate.found(self.pace.rate.per_s), now=now)
-            self._set_window(concurrency.free(self.window, now=now))
+            self._try(trial, permit, for_rate=for_rate, now=now)
+        elif said == "go on":
+            self._go_on(trial, self._noise[for_rate], now=now)
         elif said == "back" and self._before is not None:
             before, window = self._before
             number, began = self._stage
-            taken = chance.taken(trial, sent=permit.number - number) / max(0.1, now - began)
-            better = taken > chance.BETTER * before.per_s
+            taken = noise.taken(trial, sent=permit.number - number) / max(0.1, now - began)
+            better = taken > noise.BETTER * before.per_s
             self.pace.go_to(rate.found(taken) if better else before, now=now)
             self._set_window(concurrency.back(window, now=now))
-            self._chance = chance.failed(self._chance, better=better)
-        return said != "heed"
+            self._noise[for_rate] = noise.failed(self._noise[for_rate], better=better)
+        if said == "heed":
+            if trial.confirmed:
+                self.pace.found_limit(permit)
+            return False
+        self.pace.ignored(permit)
+        return True
+
+    def _try(self, trial: Noise, permit: Permit, *, for_rate: bool, now: float) -> None:
+        """Goes back to the limits before a row of refusals that is taken for chance."""
+        self._before = self.pace.rate, self.window
+        self._stage = permit.number, now
+        before = max((cut.rate for cut in trial.cuts), key=lambda one: one.per_s)
+        if before.per_s == math.inf:
+            before = self.pace.rate
+        named = self._rate_named and not for_rate
+        self.pace.go_to(before if named else rate.found(before.per_s), now=now)
+        width = max(cut.width for cut in trial.cuts)
+        self._set_window(concurrency.given_back(self.window, width))
+
+    def _go_on(self, trial: Noise, known: Noise, *, now: float) -> None:
+        """A stage is over in which no more was refused than by chance."""
+        if not trial.confirmed:
+            self._set_window(concurrency.free(self.window))
+        learned = self.pace.rate
+        if not learned.sure and learned.per_s < _LEFT_BEHIND * known.per_s:
+            self.pace.go_to(rate.found(_LEAP * learned.per_s), now=now)
 
     def refused_late(self, permit: Permit, *, for_rate: bool) -> None:
         """A further refusal of an epoch that is over."""
-        self._counted_refusal(permit, first=False)
-        self.pace.refused_late(permit, for_rate=for_rate)
+        if self._counted_refusal(permit, for_rate=for_rate, first=False) == "ignore":
+            self.pace.ignored(permit)
+        else:
+            self.pace.refused_late(permit, for_rate=for_rate)
 
-    def _counted_refusal(self, permit: Permit, *, first: bool) -> chance.Said:
-        self._chance, said = chance.refused(
-            self._chance,
-            number=permit.number,
-            first=first,
-            rate=self.pace.rate.per_s,
-            width=self.window.limit,
+    def _counted_refusal(self, permit: Permit, *, for_rate: bool, first: bool) -> noise.Said:
+        learned, window = self.pace.rate, self.window
+        paced = self._paced(permit)
+        below = (
+            learned.per_s < learned.peak_per_s
+            if paced
+            else permit.in_flight <= _LOWER * window.level
         )
+        known, said = noise.refused(
+            self._noise[for_rate],
+            noise.Refusal(
+                number=permit.number,
+                at=permit.granted_at,
+                first=first,
+                low=below,
+                rate=learned,
+                width=window.limit,
+                held=self._rate_named and not for_rate,
+            ),
+        )
+        self._noise[for_rate] = known
+        if known.share and known.surge == permit.number:
+            self.pace.surge(permit)
         return said
 
     def over_capacity(self, permit: Permit, *, now: float, opens_at: float) -> Meter | None:
@@ -213,7 +260,7 @@ class Learner:
         alone = window.margin < _OTHERS or window.limit <= _FEW
         again = self._full >= _TAKEN_AGAIN and alone and window.limit <= _SMALL and seen.enough
         if again or self._paced(permit):
-            return self._refused_rate(permit, seen, now=now, opens_at=opens_at)
+            return self._refused_rate(permit, seen, now=now, opens_at=opens_at, named=False)
         self.pace.turn(permit, seen, now=now, opens_at=opens_at)
         self._set_window(
             concurrency.refused(
@@ -238,12 +285,14 @@ class Learner:
         Returns:
             The meter that paces requests from now on.
         """
-        return self._refused_rate(permit, self.pace.seen(permit), now=now, opens_at=opens_at)
+        seen = self.pace.seen(permit)
+        return self._refused_rate(permit, seen, now=now, opens_at=opens_at, named=True)
 
     def _refused_rate(
-        self, permit: Permit, seen: Evidence, *, now: float, opens_at: float
+        self, permit: Permit, seen: Evidence, *, now: float, opens_at: float, named: bool
     ) -> Meter:
         self._full = 0
+        self._rate_named = self._rate_named or named
         return self.pace.refused(permit, seen, now=now, opens_at=opens_at)
 
     # what time brings

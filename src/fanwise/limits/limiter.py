@@ -363,8 +363,9 @@ class Limiter:
             return
         self._sent_in_epoch = 0
         opens_at = self._gate.closed_until
-        if self._gate.outage or learner.by_chance(permit, now=now):
+        if self._gate.outage:
             learner.pace.out(permit, now=now, opens_at=opens_at)
+        if self._gate.outage or learner.by_chance(permit, for_rate=for_rate, now=now):
             return
         over = learner.over_rate if for_rate else learner.over_capacity
         meter = over(permit, now=now, opens_at=opens_at)

@@ -24,6 +24,7 @@ _BURST_S: Final = 0.05
 _OVERDRAWN: Final = 4.0  # requests
 _FORGETS: Final = 0.75
 _REMEMBERED: Final = 0.5
+_COUNTS: Final = 20  # requests
 _RECENT_S: Final = 15.0
 _RECENT_REQUESTS: Final = 30.0
 
@@ -46,6 +47,7 @@ class Pace:
         "_spans",
         "_started_at",
         "_stretches",
+        "_surge",
         "meter",
         "rate",
         "scale",
@@ -60,6 +62,7 @@ class Pace:
         self._anchor: tuple[int, float, float] | None = None
         self._first = (0.0, 0.0)  # what was taken before the first refusal, and in what time
         self._refused_since = 0
+        self._surge: tuple[int, float, float, int] | None = None  # the same, and what was refused
         self._overdrawn = 0.0  # above a half where it was of late
         self._closed_s = 0.0
         self._spans: deque[Evidence] = deque(maxlen=16)  # from refusal to refusal
@@ -253,6 +256,26 @@ class Pace:
             self._drop_anchor(permit)
         else:
             self._refused_since += 1
+
+    def ignored(self, permit: Permit) -> None:
+        """A refusal by chance: it was not taken, and the bucket need not have been empty."""
+        if permit.number > self._since[0]:
+            self._refused_since += 1
+            if self._surge is not None and permit.number > self._surge[0]:
+                self._surge = (*self._surge[:3], self._surge[3] + 1)
+
+    def surge(self, permit: Permit) -> None:
+        """From this request on, more may be refused than comes by chance: the bucket is empty."""
+        self._surge = (permit.number, permit.granted_at, self._tokens, 0)
+
+    def found_limit(self, permit: Permit) -> None:
+        """More is refused than comes by chance: what was taken is counted since that began."""
+        if self._surge is None or self.meter is None:
+            return
+        number, at, tokens, refused = self._surge
+        if permit.number - number - refused > _COUNTS:
+            self._anchor, self._refused_since, self._closed_s = (number, at, tokens), refused, 0.0
+            self._surge = None
 
     def go_to(self, learned: Rate, *, now: float) -> None:
         """Another rate from now on, where one is learned at all."""

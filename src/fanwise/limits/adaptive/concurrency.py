@@ -87,11 +87,25 @@ def begun(window: Window, *, now: float) -> Window:
     return replace(window, limit=limit, until=now + _OPENING_S)
 
 
-def free(window: Window, *, now: float) -> Window:
+def free(window: Window) -> Window:
     """The window where its refusals turn out to say nothing of it: it doubles each round again."""
     if window.phase == "start":
         return window
-    return begun(Window(limit=window.limit, bounds=window.bounds, margin=window.margin), now=now)
+    return Window(limit=window.limit, bounds=window.bounds, margin=window.margin)
+
+
+def given_back(window: Window, width: float) -> Window:
+    """The window as wide as it was before refusals that are taken for chance: it looks for more."""
+    limit = max(window.limit, min(width, window.bounds.most))
+    return replace(
+        window,
+        limit=limit,
+        peak=limit,
+        phase="probe",
+        step=_first_step(limit),
+        until=math.inf,
+        row=0,
+    )
 
 
 def back(window: Window, *, now: float) -> Window:

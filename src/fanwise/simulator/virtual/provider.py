@@ -17,6 +17,7 @@ from fanwise.simulator.admission import retry_headers
 from fanwise.simulator.virtual.course import latency_course, limit_course, outages
 from fanwise.simulator.virtual.quota import Quotas
 from fanwise.simulator.virtual.sharing import Sharing
+from fanwise.simulator.virtual.spec import Busy
 
 if TYPE_CHECKING:
     from fanwise.simulator.virtual.spec import Advice, ProviderSpec
@@ -91,6 +92,8 @@ class VirtualProvider:
         self._slots = limit_course(spec.events, "slots")
         self._slowness = latency_course(spec.events)
         self._outages = deque(outages(spec.events))
+        self._bursts = tuple(event for event in spec.events if isinstance(event, Busy))
+        self._busy = spec.busy_share > 0.0 or bool(self._bursts)
         self._sharing = (
             Sharing(spec.sharing, timers=timers, course=self._slots)
             if spec.sharing < math.inf
@@ -118,6 +121,9 @@ class VirtualProvider:
         now = self._timers.time()
         if self._out(now, reply):
             return
+        if self._busy and self._chance.random() < self._busy_share(now):
+            self._refuse(503, _FULL, reply, now=now)
+            return
         slots = self.spec.slots
         full = self.in_work >= self.slots
         if (
@@ -138,6 +144,10 @@ class VirtualProvider:
             self._queue.append((work, reply))
         else:
             self._begin(work, reply, now)
+
+    def _busy_share(self, now: float) -> float:
+        bursts = (e.share for e in self._bursts if e.from_s <= now < e.until_s)
+        return max(self.spec.busy_share, *bursts, 0.0)
 
     def _out(self, now: float, reply: Callable[[Reply], object]) -> bool:
         while self._outages and self._outages[0].until_s <= now:

@@ -144,7 +144,16 @@ class Outage:
     answer: OutageAnswer = "503"
 
 
-Event: TypeAlias = Step | Ramp | Drift | Outage
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """Between two instants a share of the requests is refused by chance, with a 503."""
+
+    from_s: float
+    until_s: float
+    share: float
+
+
+Event: TypeAlias = Step | Ramp | Drift | Outage | Busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +172,7 @@ class ProviderSpec:
         coarse_s: That fixed wait.
         states_limits: Whether every answer states the quotas and what is left of them.
         error_share: Share of the admitted requests that end in a 500.
+        busy_share: Share of all requests that are refused by chance with a 503, whatever is free.
         silence_s: The caller's deadline, where nothing is ever answered.
         events: What changes on the way.
     """
@@ -176,6 +186,7 @@ class ProviderSpec:
     coarse_s: float = 10.0
     states_limits: bool = False
     error_share: float = 0.0
+    busy_share: float = 0.0
     silence_s: float = 60.0
     events: tuple[Event, ...] = ()
 
@@ -191,6 +202,7 @@ class ProviderSpec:
                 f"the advice is {self.advice!r}", hint=f"it is one of {', '.join(get_args(Advice))}"
             )
         _within("the share of errors", self.error_share, low=0.0, high=0.99)
+        _within("the share of busy answers", self.busy_share, low=0.0, high=0.99)
         _within("the sharing", self.sharing, low=1e-6, high=math.inf)
 
 
