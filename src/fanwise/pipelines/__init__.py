@@ -186,6 +186,8 @@ class Pipeline:
             cost and take; empty where nothing is known of it.
         form: The place of the :class:`Field` values its jobs are made of;
             without them people are asked for JSON.
+        graph: The place of a function of a job that gives the :class:`fanwise.Graph` which each of
+            its items goes through; empty where there is none.
     """
 
     name: str
@@ -199,6 +201,12 @@ class Pipeline:
     files: Sequence[str] = ()
     plan: str = ""
     form: str = ""
+    graph: str = ""
+
+    @property
+    def graph_of(self) -> Callable[[Any], Any] | None:
+        """What gives the steps of a job's items."""
+        return cast("Callable[[Any], Any]", _loaded(self.graph)) if self.graph else None
 
     @property
     def fields(self) -> Sequence[Field]:

@@ -20,6 +20,14 @@ OPTIONS = (
     Field(name="options.rpm", label="Requests a minute", kind="number"),
     Field(name="options.tpm", label="Tokens a minute", kind="number"),
     Field(
+        name="options.budget_tokens",
+        label="Budget, tokens",
+        kind="number",
+        extra=True,
+        help="For models without a known price.",
+    ),
+    Field(name="options.budget_calls", label="Budget, calls", kind="number", extra=True),
+    Field(
         name="options.max_attempts", label="Sends of a call", kind="number", default=3, extra=True
     ),
     Field(name="options.attempt_timeout_s", label="Seconds of a send", kind="number", extra=True),

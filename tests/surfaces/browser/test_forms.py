@@ -64,7 +64,13 @@ async def fill_tailor(page):
     await page.get_by_label("Posting").fill(POSTING)
 
 
+async def fill_scan(page):
+    await page.get_by_label("Mail", exact=False).first.set_input_files(sample("scan", "mail.mbox"))
+    await page.get_by_label("Most conversations").fill("20")
+
+
 FILLED = {
+    "scan": fill_scan,
     "prompts": fill_prompts,
     "hooks": fill_hooks,
     "notes": fill_notes,
@@ -90,6 +96,11 @@ async def test_a_form_tells_what_its_run_will_take_and_starts_it(page_of, pipeli
         runs = (await seen.service.get("/api/v1/runs"))["data"]
         assert [run["pipeline"] for run in runs] == [pipeline]
         assert runs[0]["items"]["failed"] == 0
+        if pipeline == "tailor":
+            await page.get_by_role("tab", name="Graph").click()
+            await page.get_by_role("cell", name="job_analysis").wait_for()
+            assert await page.locator("#graph img").evaluate("(image) => image.naturalWidth > 0")
+            assert await seen.faults() == []
 
 
 async def test_what_is_wrong_stands_beside_its_field_and_nothing_is_started(page_of):

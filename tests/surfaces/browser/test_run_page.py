@@ -31,7 +31,7 @@ async def test_a_run_is_seen_live_paused_given_other_limits_and_cancelled(page_o
         await page.locator("summary", has_text="Limits").click()
         await page.get_by_label("Calls at once").fill("9")
         await page.get_by_role("button", name="Change").click()
-        await seen.until("document.querySelector('#in-flight').textContent.includes('/ 9')")
+        await seen.until("document.querySelector('#in-flight').textContent.endsWith('/ 9')")
         page.on("dialog", lambda dialog: dialog.accept())
         await page.get_by_role("button", name="Cancel").click()
         await seen.until_text("#status", "cancelled")

@@ -32,6 +32,7 @@ PIPELINE = Pipeline(
     execute="fanwise.pipelines.tailoring.execute:execute",
     plan="fanwise.pipelines.tailoring.execute:plan",
     form="fanwise.pipelines.tailoring.form:FIELDS",
+    graph="fanwise.pipelines.tailoring.picture:graph_of",
 )
 
 _HOMES = {

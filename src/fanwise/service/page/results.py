@@ -53,6 +53,37 @@ def wants_items(pipeline: str) -> bool:
 _LISTS = {"hooks": "models", "notes": "templates", "grade": "data", "tailor": "results"}
 
 
+def steps_of(result: Mapping[str, Any] | None, parts: Iterable[Event]) -> list[Values]:
+    """What each step took over all items that went through it, in the order of their beginnings.
+
+    Args:
+        result: The whole, once it is there.
+        parts: What is there of it before.
+    """
+    done = _list(result or {}, "results") or [
+        dict(part.data) for part in parts if part.kind == "result"
+    ]
+    taken: dict[str, list[float]] = {}
+    critical: dict[str, int] = {}
+    for one in done:
+        performance: Mapping[str, Any] = one.get("performance") or {}
+        steps: Mapping[str, float] = performance.get("steps") or {}
+        for name, seconds in steps.items():
+            taken.setdefault(name, []).append(seconds)
+        for step in _list(performance, "critical_path"):
+            critical[step["step"]] = critical.get(step["step"], 0) + 1
+    return [
+        {
+            "name": name,
+            "count": len(times),
+            "mean_s": sum(times) / len(times),
+            "most_s": max(times),
+            "critical": critical.get(name, 0) / len(done),
+        }
+        for name, times in taken.items()
+    ]
+
+
 def _list(found: Mapping[str, Any], name: str) -> list[Any]:
     value = found.get(name)
     return cast("list[Any]", value) if isinstance(value, list) else []

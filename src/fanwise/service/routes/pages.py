@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
@@ -23,7 +24,7 @@ from fanwise import __version__
 from fanwise.progress.words import duration, money, number
 from fanwise.records import NOTHING
 from fanwise.service.asking import OPTIONS, fields_of, offered
-from fanwise.service.page.results import MOST_ROWS, shown, wants_items
+from fanwise.service.page.results import MOST_ROWS, shown, steps_of, wants_items
 from fanwise.service.problems import NotFound
 from fanwise.service.routes.common import hub_of
 from fanwise.service.routes.runs import RunId
@@ -88,6 +89,9 @@ async def run(request: Request, run_id: RunId) -> Response:
     if found["here"] and found["pipeline"] not in _ROWS_ARE_RESULTS:
         names = {**dict(_PARTS), "results": "Items"}
         parts = (("result", "Result"), *names.items())
+        pipeline = hub_of(request).pipelines.get(found["pipeline"])
+        if pipeline is not None and pipeline.graph:
+            parts = (parts[0], ("graph", "Graph"), *parts[1:])
     return rendered(request, "run.html", here="", run=found, first=_json(found), parts=parts)
 
 
@@ -111,6 +115,33 @@ async def result(request: Request, run_id: RunId) -> Response:
         items=items,
     )
     return rendered(request, template, here="", values=values)
+
+
+@router.get("/runs/{run_id}/graph")
+async def graph(request: Request, run_id: RunId) -> Response:
+    """The steps that each item of the run goes through, and what they took: a piece of a page."""
+    hub = hub_of(request)
+    if _caller(request) is None:
+        return HTMLResponse("", status_code=401)
+    found = await hub.views.run(run_id)
+    pipeline = hub.pipelines.get(found["pipeline"])
+    graph_of = None if pipeline is None else pipeline.graph_of
+    if graph_of is None or found["input"] is None:
+        raise NotFound(f"run {run_id} goes through no graph")
+    job = await hub.supervisor.job(found["pipeline"], found["input"])
+    picture = await hub.views.in_thread(lambda: graph_of(job).svg())
+    active = hub.supervisor.active(run_id)
+    ended = found["result"] is not None
+    total = found["items"]["total"] or (found["items"]["done"] if ended else 0)
+    return rendered(
+        request,
+        "results/graph.html",
+        here="",
+        picture=f"data:image/svg+xml;base64,{b64encode(picture.encode()).decode()}",
+        steps=steps_of(found["result"], () if active is None else tuple(active.events)),
+        total=total,
+        ended=ended,
+    )
 
 
 @router.get("/new")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fanwise.pipelines import Event
-from fanwise.service.page.results import shown
+from fanwise.service.page.results import shown, steps_of
 
 
 def hook(text, score):
@@ -69,3 +69,17 @@ def test_a_pipeline_of_ones_own_is_shown_as_what_it_gave():
     name, values = shown("own", asked={}, result={"answer": 1})
     assert name == "results/other.html"
     assert values["result"] == {"answer": 1}
+
+
+def test_steps_are_counted_over_all_items_that_went_through_them():
+    def through(first, second, critical):
+        path = [{"step": name} for name in critical]
+        return {"performance": {"steps": {"a": first, "b": second}, "critical_path": path}}
+
+    first, second = through(1.0, 4.0, ["b"]), through(3.0, 2.0, ["a", "b"])
+    a, b = steps_of({"results": [first, second]}, ())
+    assert (a["name"], a["count"], a["mean_s"], a["most_s"], a["critical"]) == ("a", 2, 2, 3, 0.5)
+    assert b["critical"] == 1.0
+    parts = [Event(kind="result", subject="r", data=first), Event(kind="progress")]
+    assert [step["count"] for step in steps_of(None, parts)] == [1, 1]
+    assert steps_of(None, ()) == []

@@ -181,6 +181,7 @@ function showPlan(plan) {
   estimate.replaceChildren(
     element("p", { class: "big", text: look ? `${at}${duration(look.likely_s)}` : "no call" }),
     look ? element("p", { class: "help", text: `between ${duration(look.low_s)} and ${duration(look.high_s)}` }) : "",
+    plan.unpriced.length && form.querySelector("#field-options-budget_usd").value.trim() ? element("p", { class: "problem", text: `A budget in dollars cannot hold ${plan.unpriced.join(", ")}: its price is not known. Bound tokens or calls instead.` }) : "",
     plan.failures ? element("p", { class: "problem", text: `${number(plan.failures)} items would fail before their first call: ${plan.first_failure}` }) : "",
     element("dl", { class: "facts" }, ...facts.filter(([, value]) => value).flatMap(([name, value]) => [element("dt", { text: name }), element("dd", { text: value })])));
 }

@@ -43,6 +43,12 @@ export async function showResult(run) {
   wire(focused);
 }
 
+export async function showGraph(run) {
+  const place = document.getElementById("graph");
+  const answer = await fetch(`/runs/${encodeURIComponent(run)}/graph`);
+  if (place && answer.ok) place.innerHTML = await answer.text(); // escaped where it was rendered
+}
+
 // Several parts of one moment make one request.
 export function resultChanged(run) {
   if (!frame || waiting) return;

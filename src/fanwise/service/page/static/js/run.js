@@ -3,7 +3,7 @@
 import { Charts } from "./charts.js";
 import { openItem } from "./drawer.js";
 import { Results } from "./results.js";
-import { resultChanged, showResult } from "./result.js";
+import { resultChanged, showGraph, showResult } from "./result.js";
 import { ago, ask, asText, duration, element, money, number, say, short } from "./shell.js";
 import { RunStream } from "./stream.js";
 import { Waterfall } from "./waterfall.js";
@@ -83,14 +83,15 @@ function showSnapshot(snapshot) {
   const over = LIVE.has(run.status) || !snapshot.elapsed_s ? null : snapshot.elapsed_s;
   write("items-per-s", short(over ? snapshot.items_done / over : snapshot.items_per_s));
   write("tokens-per-s", short(over ? (snapshot.input_tokens + snapshot.output_tokens) / over : snapshot.tokens_per_s));
-  write("in-flight", snapshot.concurrency_limit === null ? number(snapshot.in_flight) : `${number(snapshot.in_flight)} / ${number(Math.floor(snapshot.concurrency_limit))}${snapshot.concurrency_learned ? " learned" : ""}`);
+  write("in-flight", snapshot.concurrency_limit === null ? number(snapshot.in_flight) : `${number(snapshot.in_flight)} / ${number(Math.floor(snapshot.concurrency_limit))}`);
+  at("learned").hidden = !snapshot.concurrency_learned;
   write("waiting", number(snapshot.waiting));
   write("failed", number(snapshot.items_failed));
   write("refusals", `${short(snapshot.refusals)} · ${short(snapshot.retries)}`);
   const budget = snapshot.budgets.find((one) => one.kind === "usd");
   write("cost", snapshot.cost_usd === null ? (snapshot.priced_usd ? `≥ ${money(snapshot.priced_usd)}` : "?") : money(snapshot.cost_usd) + (budget?.limit ? ` of ${money(Number(budget.limit))}` : ""));
   write("eta", eta(snapshot));
-  at("limits-now").dataset.cause = snapshot.limited_by;
+  at("limits-now").dataset.cause = LIVE.has(run.status) ? snapshot.limited_by : run.status;
   write("what-limits", LIVE.has(run.status) ? sentence(snapshot) : `Took ${duration(snapshot.elapsed_s)}.`);
   bar(snapshot.items_succeeded, snapshot.items_failed, snapshot.in_flight, total ?? 0);
   at("count-errors").textContent = snapshot.items_failed ? number(snapshot.items_failed) : "";
@@ -102,7 +103,7 @@ function showSnapshot(snapshot) {
 }
 
 function eta(snapshot) {
-  if (!LIVE.has(run.status)) return "";
+  if (!LIVE.has(run.status) || run.status === "paused") return "";
   const { eta_low_s: low, eta_high_s: high } = snapshot;
   if (low === null) return "";
   if (high === null) return `at least ${duration(low)} left`;
@@ -130,7 +131,7 @@ for (const chip of document.querySelectorAll("[data-state]")) {
 }
 
 const tabs = [...document.querySelectorAll("[role=tab]")];
-const needed = new Map([["result", () => showResult(id)], ["charts", refreshSeries], ["errors", refreshErrors], ["waterfall", refreshWaterfall], ["report", refreshReport]]);
+const needed = new Map([["result", () => showResult(id)], ["graph", () => showGraph(id)], ["charts", refreshSeries], ["errors", refreshErrors], ["waterfall", refreshWaterfall], ["report", refreshReport]]);
 let open = "charts";
 const rendered = at("result") !== null;
 
@@ -282,5 +283,6 @@ setInterval(() => {
   refresh();
   if (open === "charts") refreshSeries();
   if (open === "errors") refreshErrors();
+  if (open === "graph") showGraph(id);
   if (open === "waterfall" && run.items.done < 20000) refreshWaterfall();
 }, 1500);
