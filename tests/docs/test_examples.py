@@ -106,6 +106,9 @@ def options_of(command: tuple[str, ...]) -> set[str]:
     return set(re.findall(r"(?<![\w-])(--?[a-zA-Z][\w-]*)", done.stdout))
 
 
+GROUPS = {"cache": ("stats", "clear"), "token": ("create", "list", "revoke", "limit")}
+
+
 def test_commands_and_options_that_the_docs_show_exist() -> None:
     known: dict[str, set[str]] = {}
     wrong: list[str] = []
@@ -115,9 +118,8 @@ def test_commands_and_options_that_the_docs_show_exist() -> None:
             continue
         if verb not in known:
             known[verb] = options_of((verb,))
-            for sub in ("stats", "clear"):
-                if verb == "cache":
-                    known[verb] |= options_of((verb, sub))
+            for sub in GROUPS.get(verb, ()):
+                known[verb] |= options_of((verb, sub))
         for token in tokens[1:]:
             option = token.split("=")[0]
             named = re.fullmatch(r"--[a-z][\w-]*|-[a-zA-Z]", option)
