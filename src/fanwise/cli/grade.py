@@ -80,6 +80,13 @@ class GradeFlags:
         int,
         Option("--pack-size", metavar="N", help="Answers in one request, 2 to 50 (mode batch)."),
     ] = 10
+    easiest_first: Annotated[
+        bool,
+        Option(
+            "--easiest-first",
+            help="Ask first about questions that were mostly answered right: column success_rate.",
+        ),
+    ] = False
     no_reuse: Annotated[bool, Option("--no-reuse", help="Grade equal answers again, too.")] = False
 
 
@@ -209,6 +216,7 @@ def _job(
         processing_mode=flags.mode,
         max_concurrent_tasks=flags.max_concurrent_tasks,
         pack_size=flags.pack_size,
+        easiest_first=flags.easiest_first,
         reuse=not flags.no_reuse,
         limit=options.limit,
         parameters=parameters_and_profile(options)[0],

@@ -191,6 +191,7 @@ class _Review:
             "api_key_env": options.api_key_env,
             "cache": options.cache,
             "open_run": self._opened,
+            "easiest_first": self._flags.easiest_first,
         }
         done = await submit(
             self._store,

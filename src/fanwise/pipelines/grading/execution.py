@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import fanwise as fw
 from fanwise.pipelines import OnEvent
 from fanwise.pipelines.fields import RULES_MODEL
-from fanwise.pipelines.grading.job import STDIN, Columns, Entry, GradingJob, task_of
+from fanwise.pipelines.grading.job import STDIN, Columns, Entry, GradingJob, difficulty, task_of
 from fanwise.pipelines.grading.marking import needs_model
 from fanwise.pipelines.grading.records import Grade, grade_of, ungraded
 from fanwise.pipelines.grading.result import GradingResult, Marks, Result
@@ -32,6 +33,7 @@ async def grade(
     processing_mode: str = "auto",
     max_concurrent_tasks: int | None = None,
     pack_size: int = 10,
+    easiest_first: bool = False,
     reuse: bool = True,
     limit: int | None = None,
     parameters: Mapping[str, Any] | None = None,
@@ -51,6 +53,7 @@ async def grade(
         processing_mode=processing_mode,
         max_concurrent_tasks=max_concurrent_tasks,
         pack_size=pack_size,
+        easiest_first=easiest_first,
         reuse=reuse,
         limit=limit,
         parameters=parameters or {},
@@ -218,6 +221,7 @@ class _Work:
 
     async def by_model(self, hard: int, total: int) -> fw.types.ModeReport | None:
         """Grades the rest, in the job's mode."""
+        by_ease = partial(difficulty, columns=self._job.columns)
         mapped = self._run.map(
             self._one,
             self._table.rows(by_model=True),
@@ -226,6 +230,7 @@ class _Work:
             total=total,
             mode=mode_for(self._job.processing_mode, hard),
             pack=fw.types.Pack(self._several, size=self._job.pack_size),
+            key=by_ease if self._job.easiest_first else None,
         )
         await self._through(mapped)
         return mapped.mode_report()

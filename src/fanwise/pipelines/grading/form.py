@@ -67,6 +67,14 @@ FIELDS = (
         help="1 to 10; as many as the limits allow where it is empty.",
     ),
     Field(
+        name="easiest_first",
+        label="Easy questions first",
+        kind="bool",
+        default=False,
+        extra=True,
+        help="By the column success_rate: the share of earlier answers that were right.",
+    ),
+    Field(
         name="reuse",
         label="Grades of equal answers count again",
         kind="bool",

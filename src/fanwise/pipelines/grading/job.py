@@ -32,6 +32,8 @@ class Columns:
             the kind follows from options and expected answer.
         options: A list, or its texts with a bar or a line end between them.
         rubric, tolerance: See :class:`Question`.
+        success_rate: Share of earlier answers to the question that were right, 0 to 1; needed for
+            ``easiest_first``.
         label: Somebody else's judgement, to compare with; never shown to whoever grades.
     """
 
@@ -42,6 +44,7 @@ class Columns:
     options: str = "options"
     rubric: str = "rubric"
     tolerance: str = "tolerance"
+    success_rate: str = "success_rate"
     label: str = ""
 
 
@@ -59,7 +62,8 @@ class GradingJob:
         max_concurrent_tasks: Most calls at once, 1 to 10; ``None`` for as many as the limits
             allow.
         pack_size: Most answers in one packed request, 2 to 50.
-        easiest_first: Take the questions first that were answered best before (in this store).
+        easiest_first: Ask first about the questions with the highest ``success_rate``; a row
+            without one stands where 0.5 would.
         reuse: Whether grades of equal answers, given before, count.
         limit: Most rows.
         parameters: Sampling parameters by the provider's own names.
@@ -76,6 +80,7 @@ class GradingJob:
     processing_mode: str = "auto"
     max_concurrent_tasks: int | None = None
     pack_size: int = 10
+    easiest_first: bool = False
     reuse: bool = True
     limit: int | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -95,6 +100,7 @@ class GradingJob:
             "model": check.model(self.model),
             **wrong_modes(self.processing_mode, self.max_concurrent_tasks, optional=True),
             "pack_size": check.count(self.pack_size, least=2, most=50),
+            "easiest_first": check.switch(self.easiest_first),
             "reuse": check.switch(self.reuse),
             "limit": check.optional(self.limit, check.count),
             "parameters": check.mapping(self.parameters),
@@ -125,6 +131,7 @@ class GradingJob:
             "processing_mode": self.processing_mode,
             "max_concurrent_tasks": self.max_concurrent_tasks,
             "pack_size": self.pack_size,
+            "easiest_first": self.easiest_first,
             "reuse": self.reuse,
             "limit": self.limit,
             "parameters": dict(self.parameters),
@@ -143,7 +150,7 @@ class GradingJob:
         for row in fw.documents.identified(self._rows(), source=str(self.source or "")):
             entry = Entry(id=str(row.id), index=row.position, line=row.line, data=row.data)
             if row.position == 0:
-                _check_columns(self.columns, row.data)
+                _check_columns(self.columns, row.data, rated=self.easiest_first)
             yield entry
 
     def _rows(self) -> Iterable[fw.documents.Row]:
@@ -209,6 +216,15 @@ def found(data: Mapping[str, Any], column: str) -> Any:
     return value
 
 
+def difficulty(entry: Entry, columns: Columns) -> float:
+    """Where a row stands among others, the easiest first; without a rate in the middle."""
+    try:
+        rate = float(text_in(found(entry.data, columns.success_rate)))
+    except ValueError:
+        return -0.5
+    return -rate if 0 <= rate <= 1 else -0.5
+
+
 def text_in(value: object) -> str:
     """A cell as text."""
     if value is None:
@@ -235,13 +251,15 @@ def _own_id(data: Mapping[str, Any]) -> str | None:
     return None if given is None or given == "" else str(given)
 
 
-def _check_columns(columns: Columns, data: Mapping[str, Any]) -> None:
+def _check_columns(columns: Columns, data: Mapping[str, Any], *, rated: bool) -> None:
     """Columns that must be there are named before anything is spent."""
     missing = [name for name in (columns.question, columns.answer) if not _has(data, name)]
     if not _has(data, columns.expected) and not _has(data, columns.rubric):
         missing.append(columns.expected)
     if columns.label and not _has(data, columns.label):
         missing.append(columns.label)
+    if rated and not _has(data, columns.success_rate):
+        missing.append(columns.success_rate)
     if missing:
         raise fw.errors.ConfigError(
             f"the table has no column {', '.join(map(repr, missing))}",

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _ENTRY = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+\S", re.MULTILINE)
 _TALL = re.compile(r"^#{1,2}(?=\s)", re.MULTILINE)
+_FENCED = re.compile(r"(^(?:```|~~~)[\w+-]*\n.*?^(?:```|~~~)[ \t]*$)", re.MULTILINE | re.DOTALL)
+_ACTIVE = re.compile(r"(\\*)<(?=[a-zA-Z/!?])|\](?=[(\[:])")
 _RANGE = re.compile(r"^\s*\[?(P\d+)\s*(?:[-–—]|to)\s*(P?\d+)\]?\s*$", re.IGNORECASE)
 _ONE = re.compile(r"^\s*\[?(P\d+)\]?\s*$", re.IGNORECASE)
 
@@ -149,8 +151,24 @@ def reason_against(section: Section, markdown: str) -> str:
 
 
 def tidy(markdown: str) -> str:
-    """A section's body with no heading as tall as the note's own."""
-    return _TALL.sub("###", markdown.strip())
+    """A section's body with no heading as tall as the note's own, and no HTML, links or images.
+
+    What a recording says, or a model writes, must not become a tag, an image or an address in a
+    page that shows the Markdown; it is shown as it stands. Blocks of code stay as they are.
+    """
+    text = _TALL.sub("###", markdown.strip())
+    pieces = _FENCED.split(text)  # every other one is a block of code
+    return "".join(
+        piece if place % 2 else _ACTIVE.sub(_shown, piece) for place, piece in enumerate(pieces)
+    )
+
+
+def _shown(active: re.Match[str]) -> str:
+    """What begins a tag, a link, an image or the definition of one, with a backslash."""
+    if active[0] == "]":
+        return "]\\"
+    escaped = len(active[1]) % 2 == 1
+    return active[0] if escaped else f"{active[1]}\\<"
 
 
 def cited(sources: Sequence[str], order: Sequence[str]) -> list[str]:

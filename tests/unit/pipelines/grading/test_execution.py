@@ -337,3 +337,36 @@ def test_the_pipeline_tells_of_itself():
     assert PIPELINE.name == "grade"
     assert PIPELINE.job_type is GradingJob
     assert set(PIPELINE.answers) == {"grading_grade", "grading_pack"}
+
+
+def test_easy_questions_go_first_by_their_rate_of_success() -> None:
+    rows = [
+        {**row, "success_rate": rate}
+        for row, rate in zip(words(*"abcd"), (0.1, "", "0.9", 0.6), strict=True)
+    ]
+    model = by_answer()
+
+    async def main() -> None:
+        job = GradingJob(
+            answers=rows, model=MODEL, processing_mode="sequential", easiest_first=True
+        )
+        assert GradingJob.from_json(job.as_json()) == job
+        await grade(
+            rows,
+            model=MODEL,
+            processing_mode="sequential",
+            easiest_first=True,
+            journal=":memory:",
+            models={MODEL: model},
+        )
+
+    run_virtual(main())
+    assert [read_back(one)["answer"] for one in model.requests] == ["c", "d", "b", "a"]
+
+
+def test_without_a_rate_there_is_no_order_of_ease() -> None:
+    async def main() -> None:
+        with pytest.raises(fw.errors.ConfigError, match="no column 'success_rate'"):
+            await grade(words("a"), model=MODEL, easiest_first=True, journal=":memory:")
+
+    run_virtual(main())

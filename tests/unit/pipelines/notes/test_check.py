@@ -1,6 +1,9 @@
 """Structure, citations, times and passages."""
 
+import re
+
 import pytest
+from markdown_it import MarkdownIt
 
 from fanwise.documents import Cue, Transcript
 from fanwise.pipelines.notes.catalogue import NAMES, template
@@ -176,3 +179,28 @@ def test_parts_are_runs_of_whole_passages_of_much_the_same_size() -> None:
     assert max(sizes) < 1.3 * min(sizes)
     assert max(sizes) < 7000
     assert len(parts_of(passages, part_tokens=10**6)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "\\\\<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "<!-- hidden -->",
+        "[here](javascript:alert(1))",
+        "![dot](http://evil.example/dot.png)",
+        "[here][x]\n\n[x]: http://evil.example",
+        "<http://evil.example>",
+    ],
+)
+def test_what_was_said_is_no_tag_link_or_image_in_the_markdown(text: str) -> None:
+    shown = MarkdownIt("commonmark").render(tidy(text))
+    assert not re.search(r"<(?!/?p>)", shown), shown
+
+
+def test_times_emphasis_and_blocks_of_code_stay() -> None:
+    text = "[12:34] **a** < b and 3<4\n\n```html\n<b>[x](y)</b>\n```\n\n- [00:10]: so"
+    assert tidy(text) == text.replace("]: so", "]\\: so")
+    found, _ = linked(tidy("[00:10]: so, [00:12](x)"), video="dQw4w9WgXcQ", duration_s=60)
+    assert found.count("](https://www.youtube.com") == 2
