@@ -90,6 +90,7 @@ def commands() -> list[tuple[str, list[str]]]:
 
 
 COMMANDS = commands()
+GROUPS = {"cache": ("stats", "clear"), "token": ("create", "list", "limit", "revoke")}
 
 
 def options_of(command: tuple[str, ...]) -> set[str]:
