@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Annotated, Any, get_type_hints
 
@@ -224,6 +225,14 @@ class HomeFlags:
             rich_help_panel=_RUN,
         ),
     ] = None
+    server: Annotated[
+        str | None,
+        Option(
+            metavar="URL",
+            help="The running service whose runs are meant, instead of a journal here.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None
     json: Annotated[
         bool,
         Option(
@@ -294,9 +303,14 @@ def with_flags(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def typed(**values: Any) -> Any:
+        server = _server(command.__name__, values)
         for name, record in records.items():
             values[name] = _gathered(record, values)
         try:
+            if server is not None:
+                from fanwise.cli.remote import carry_out
+
+                return carry_out(command.__name__, server, values)
             return command(**values)
         except BrokenPipeError as error:
             # typer would end the program here, with code 1 and stdout still to be flushed.
@@ -305,6 +319,16 @@ def with_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     typed.__dict__["__signature__"] = signature.replace(parameters=parameters)
     typed.__annotations__ = {p.name: p.annotation for p in parameters}
     return typed
+
+
+def _server(command: str, values: Mapping[str, Any]) -> str | None:
+    """The service that a command is for; ``None`` for those that work here."""
+    given: str | None = values.get("server")
+    if "server" not in values or (given is None and not os.environ.get("FANWISE_SERVER")):
+        return None
+    from fanwise.cli.remote import server_for
+
+    return server_for(command, given)
 
 
 def _spread(record: type[Any]) -> Iterator[inspect.Parameter]:

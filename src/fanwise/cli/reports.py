@@ -93,16 +93,23 @@ def export(
                 ordered=ordered,
                 plain=shape == "csv",
             )
-            if output_file is None or output_file == "-":
-                count = _write(rows, sys.stdout, shape)
-                sys.stdout.flush()
-            else:
-                count = _write_file(rows, Path(output_file).expanduser(), shape)
+            count = write_rows(rows, output_file, shape)
     if home.json and output_file is not None:
         put_json({"run_id": record.run_id, "rows": count, "output_file": output_file})
     elif output_file is not None:
         say(f"Wrote {plural(count, 'row')} to {output_file}")
     return ExitCode.OK
+
+
+def write_rows(
+    rows: Callable[[], Iterator[Mapping[str, Any]]], output_file: str | None, shape: Format
+) -> int:
+    """Writes result lines to a file, or to standard output; returns how many."""
+    if output_file is None or output_file == "-":
+        count = _write(rows, sys.stdout, shape)
+        sys.stdout.flush()
+        return count
+    return _write_file(rows, Path(output_file).expanduser(), shape)
 
 
 def _rows(reader: JournalReader, *, ordered: bool, plain: bool) -> Iterator[Mapping[str, Any]]:

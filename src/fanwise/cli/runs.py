@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RunArgument = Annotated[
     str, Argument(metavar="ID", help="A run's id, its beginning, or latest (default).")
 ]
-_SHOWN = 20
+SHOWN = 20
 _LONGEST = 2000
 
 
@@ -31,7 +31,7 @@ def list_runs(
     *,
     home: HomeFlags,
     every: Annotated[
-        bool, Option("--all", "-a", help=f"All runs, not only the newest {_SHOWN}.")
+        bool, Option("--all", "-a", help=f"All runs, not only the newest {SHOWN}.")
     ] = False,
 ) -> int:
     """List the runs of a journal.
@@ -40,17 +40,25 @@ def list_runs(
     on with it), items done, failures, cost and age.
     """
     with home_of(home) as place:
-        records = place.runs(limit=None if every else _SHOWN)
+        records = place.runs(limit=None if every else SHOWN)
         rows = [_listed(place, record) for record in records]
         unreadable, location = place.unreadable(), place.location
-    if home.json:
+    put_runs(rows, unreadable=unreadable, location=location, as_json=home.json)
+    return ExitCode.OK
+
+
+def put_runs(
+    rows: Sequence[dict[str, Any]], *, unreadable: Sequence[str], location: str, as_json: bool
+) -> None:
+    """Shows runs as a table, or as one JSON object."""
+    if as_json:
         put_json({"runs": rows, "unreadable": unreadable})
-        return ExitCode.OK
+        return
     for run_id in unreadable:
         say(f"{run_id} cannot be read: damaged, foreign, or of a newer version")
     if not rows:
         put(f"No runs in {location}. Start one: fanwise run table.csv -m sim/default -p PROMPT")
-        return ExitCode.OK
+        return
     put_table(
         ("id", "name", "status", "done", "failed", "cost", "age"),
         [
@@ -67,7 +75,6 @@ def list_runs(
         ],
         right=("done", "failed", "cost", "age"),
     )
-    return ExitCode.OK
 
 
 def _listed(place: Home, record: RunRecord) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
+from io import StringIO
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
@@ -19,11 +21,12 @@ from fanwise.progress.report import summary_json
 from fanwise.service.options import LimitsChange, Priority, RunOptions
 from fanwise.service.problems import NotFound, documented
 from fanwise.service.routes.common import caller_of, hub_of, json_response
-from fanwise.service.views import item_json, links
+from fanwise.service.views import item_json, links, plain
 
 if TYPE_CHECKING:
     from fanwise.engine.steering.orders import Verb
     from fanwise.journal.memory import JournalReader
+    from fanwise.progress.report import Report
     from fanwise.service.hub import Hub
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
@@ -192,19 +195,22 @@ async def calls(
 
 @router.get(
     "/runs/{run_id}/report",
-    responses=documented(404) | {200: {"content": {"text/html": {}, "application/json": {}}}},
+    responses=documented(404)
+    | {200: {"content": {"text/html": {}, "text/plain": {}, "application/json": {}}}},
     summary="The performance report",
 )
 async def report(
     request: Request,
     run_id: RunId,
-    shape: Annotated[Literal["json", "html"], Query(alias="format")] = "json",
+    shape: Annotated[Literal["json", "html", "text"], Query(alias="format")] = "json",
 ) -> Response:
     """What the run took, what it would have taken one call after another, and what limited it."""
     hub = hub_of(request)
     found = await hub.reports.of(run_id)
     if shape == "json":
         return json_response(summary_json(found))
+    if shape == "text":
+        return Response(await hub.views.in_thread(lambda: _in_text(found)), media_type="text/plain")
     page = await hub.views.in_thread(lambda: render_html(found))
     return Response(
         page,
@@ -221,11 +227,16 @@ async def report(
 async def results(
     request: Request,
     run_id: RunId,
-    shape: Annotated[Literal["jsonl", "csv"], Query(alias="format")] = "jsonl",
+    shape: Annotated[
+        Literal["jsonl", "csv", "lines"],
+        Query(alias="format", description="`lines` are those that `fanwise export` writes."),
+    ] = "jsonl",
+    ordered: Annotated[bool, Query(description="Lines in the order of the input.")] = False,
 ) -> Response:
     """One line an item, failures included; of a run under way, as far as it is."""
     hub = hub_of(request)
-    lines = _csv_lines if shape == "csv" else _json_lines
+    kinds = {"csv": _csv_lines, "jsonl": _json_lines}
+    lines = kinds.get(shape) or partial(_output_lines, ordered=ordered)
     pieces = await hub.views.in_pieces(run_id, lines)
     media = "text/csv" if shape == "csv" else "application/x-ndjson"
     return StreamingResponse(
@@ -238,6 +249,21 @@ async def results(
 def _json_lines(reader: JournalReader) -> Iterator[bytes]:
     for found in reader.items():
         yield orjson.dumps(item_json(found)) + b"\n"
+
+
+def _output_lines(reader: JournalReader, *, ordered: bool) -> Iterator[bytes]:
+    from fanwise.pipelines.prompts.lines import output_line
+
+    for found in reader.items(order="position" if ordered else "event"):
+        yield orjson.dumps(plain(output_line(found)), option=orjson.OPT_NON_STR_KEYS) + b"\n"
+
+
+def _in_text(found: Report) -> str:
+    from fanwise.progress.terminal import print_report
+
+    text = StringIO()
+    print_report(found, stream=text, width=100)
+    return text.getvalue()
 
 
 def _csv_lines(reader: JournalReader) -> Iterator[bytes]:
