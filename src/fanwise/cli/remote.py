@@ -44,11 +44,17 @@ def server_for(verb: str, given: str | None) -> str | None:
     if given and verb not in VERBS:
         raise UsageError(
             f"fanwise {verb.replace('_', ' ')} does not take --server",
-            hint="these do: " + ", ".join(sorted(_NAMES.get(name, name) for name in VERBS)),
+            hint=f"these do: {', '.join(_verbs())}",
         )
     if verb not in VERBS:
+        if verb in _WORK:
+            say(f"fanwise {verb} works here; {SERVER} is for: {', '.join(_verbs())}")
         return None
     return given or os.environ.get(SERVER) or None
+
+
+def _verbs() -> list[str]:
+    return sorted(_NAMES.get(name, name) for name in VERBS)
 
 
 def carry_out(verb: str, server: str, values: Mapping[str, Any]) -> int:
@@ -192,6 +198,7 @@ def _options(options: RunOptions) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+_WORK = frozenset({"hooks", "notes", "scan", "grade", "tailor", "plan"})
 _NAMES = {"list_runs": "list", "set_limits": "set"}
 VERBS: Mapping[str, Verb] = cast(
     "Mapping[str, Verb]",

@@ -17,6 +17,7 @@ import orjson
 
 from fanwise.cli.display import ago, at, plural, put, put_facts, put_json, say
 from fanwise.cli.failures import ExitCode
+from fanwise.cli.failures import report as put_error
 from fanwise.cli.flags import HomeFlags, ProgressFlags, WorkFlags
 from fanwise.cli.options import read_options
 from fanwise.cli.reports import Format, write_rows
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     from fanwise.progress.live import Snapshot
 
 _PAGE = 200
+_CODES = {
+    **dict.fromkeys(
+        ("usage", "config", "input", "invalid_fields", "plan", "state"), ExitCode.USAGE
+    ),
+    **dict.fromkeys(("journal", "conflict", "journal_unavailable"), ExitCode.JOURNAL),
+    "budget_exhausted": ExitCode.LIMIT_REACHED,
+}
 _LIVE = {"running": "live", "paused": "live", "draining": "live", "cancelling": "live"}
 _STATUS = {**_LIVE, "stopped": "interrupted"}
 
@@ -60,12 +68,17 @@ def _status(row: Mapping[str, Any]) -> str:
     return _STATUS.get(status, status)
 
 
+def _command(row: Mapping[str, Any]) -> str:
+    name: str = row["pipeline"]
+    return "run" if name == "prompts" else name
+
+
 def _listed(row: Mapping[str, Any]) -> dict[str, Any]:
     items = row["items"]
     return {
         "run_id": row["id"],
         "name": row["name"],
-        "command": row["pipeline"],
+        "command": _command(row),
         "status": _status(row),
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
@@ -122,7 +135,7 @@ def _put_run(row: Mapping[str, Any], report: Mapping[str, Any], status: str) -> 
     facts = [
         ("run", row["id"]),
         ("name", row["name"]),
-        ("command", f"fanwise {row['pipeline']}" if row["pipeline"] else ""),
+        ("command", f"fanwise {_command(row)}" if row["pipeline"] else ""),
         ("status", status),
         ("begun", f"{at(row['created_at'])}, {ago(row['created_at'])} ago"),
         ("sessions", number(len(report["sessions"]))),
@@ -218,10 +231,15 @@ def follow(client: ServiceClient, run_id: str, *, quiet: bool, verb: str) -> Non
     name = f"{verb} {run_id}"
     last: Snapshot | None = None
     with open_display(sys.stderr, clock=SystemClock(), name=name, quiet=quiet) as display:
-        for kind, data in client.events(f"{id_path(run_id)}/events"):
-            if kind == "snapshot" and data["snapshot"] is not None:
-                last = _snapshot(data["snapshot"])
-                display.show(last)
+        try:
+            for kind, data in client.events(f"{id_path(run_id)}/events"):
+                if kind == "snapshot" and data["snapshot"] is not None:
+                    last = _snapshot(data["snapshot"])
+                    display.show(last)
+        except ConfigError:
+            if client.get(id_path(run_id))["begun"]:
+                raise
+            # It ended before there was anything to follow: the run itself says why.
         if last is not None:
             display.show(last, last=True)
 
@@ -258,9 +276,8 @@ def code_of(row: Mapping[str, Any]) -> int:
     """The exit code that a run's end means."""
     error = row["error"]
     if error is not None:
-        say(f"error: {error['message']}" + (f"\nhint: {error['hint']}" if error["hint"] else ""))
-        reached = error["kind"] == "budget_exhausted"
-        return ExitCode.LIMIT_REACHED if reached else ExitCode.ERROR
+        put_error(error["kind"], error["message"], hint=error["hint"], as_json=False)
+        return _CODES.get(error["kind"], ExitCode.ERROR)
     if row["status"] in {"cancelled", "stopped", "interrupted", "failed"}:
         return ExitCode.ERROR
     return ExitCode.SOME_FAILED if row["items"]["failed"] else ExitCode.OK

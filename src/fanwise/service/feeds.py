@@ -160,8 +160,12 @@ class Feed:
     async def _looking(self) -> None:
         while not self.ended:
             await asyncio.sleep(PERIOD_S)
-            with contextlib.suppress(JournalError):
-                await self._look()
+            try:
+                with contextlib.suppress(JournalError):
+                    await self._look()
+            except NotFound:  # it has failed, or was withdrawn, before it began
+                self.ended = True
+                self._tell()
 
     async def _look(self) -> None:
         active = self._supervisor.active(self.run_id)

@@ -113,6 +113,25 @@ async def test_what_cannot_be_is_said_with_the_same_exit_code(tmp_path, fanwise,
         assert told in done.stderr
 
 
+async def test_a_run_that_cannot_begin_ends_as_it_would_here(tmp_path, fanwise):
+    async with served(tmp_path) as service:
+        source = table(tmp_path / "in.jsonl")
+        done = await fanwise(service, "run", source, "-m", "sim/fast", "-p", "{{ gone }}", code=2)
+        assert "gone" in done.stderr
+        listed = json.loads((await fanwise(service, "list", "--json")).stdout)
+        assert listed["runs"][0]["status"] == "failed"
+
+
+async def test_items_that_fail_are_exit_code_3(tmp_path, fanwise):
+    async with served(tmp_path) as service:
+        source = table(tmp_path / "in.jsonl")
+        ask = ("-m", "sim/fast", "-p", "Say {{ text }}", "--attempt-timeout", "0.001")
+        done = await fanwise(service, "run", source, *ask, "--max-attempts", "1", code=3)
+        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        assert {json.loads(line)["error"]["kind"] for line in lines} == {"timeout"}
+        assert len(lines) == 3
+
+
 async def test_who_has_no_token_or_no_service_is_told_so(tmp_path, fanwise):
     async with served(tmp_path) as service:
         env = {"FANWISE_SERVER": service.url}
