@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
-from io import StringIO
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
@@ -20,13 +19,12 @@ from fanwise.progress.html import render_html
 from fanwise.progress.report import summary_json
 from fanwise.service.options import LimitsChange, Priority, RunOptions
 from fanwise.service.problems import NotFound, documented
+from fanwise.service.results import csv_rows, in_text, json_lines, output_lines
 from fanwise.service.routes.common import caller_of, hub_of, json_response
-from fanwise.service.views import item_json, links, plain
+from fanwise.service.views import links
 
 if TYPE_CHECKING:
     from fanwise.engine.steering.orders import Verb
-    from fanwise.journal.memory import JournalReader
-    from fanwise.progress.report import Report
     from fanwise.service.hub import Hub
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
@@ -210,7 +208,7 @@ async def report(
     if shape == "json":
         return json_response(summary_json(found))
     if shape == "text":
-        return Response(await hub.views.in_thread(lambda: _in_text(found)), media_type="text/plain")
+        return Response(await hub.views.in_thread(lambda: in_text(found)), media_type="text/plain")
     page = await hub.views.in_thread(lambda: render_html(found))
     return Response(
         page,
@@ -235,8 +233,8 @@ async def results(
 ) -> Response:
     """One line an item, failures included; of a run under way, as far as it is."""
     hub = hub_of(request)
-    kinds = {"csv": _csv_lines, "jsonl": _json_lines}
-    lines = kinds.get(shape) or partial(_output_lines, ordered=ordered)
+    kinds = {"csv": csv_rows, "jsonl": json_lines}
+    lines = kinds.get(shape) or partial(output_lines, ordered=ordered)
     pieces = await hub.views.in_pieces(run_id, lines)
     media = "text/csv" if shape == "csv" else "application/x-ndjson"
     return StreamingResponse(
@@ -244,32 +242,6 @@ async def results(
         media_type=media,
         headers={"content-disposition": f'attachment; filename="{run_id}.{shape}"'},
     )
-
-
-def _json_lines(reader: JournalReader) -> Iterator[bytes]:
-    for found in reader.items():
-        yield orjson.dumps(item_json(found)) + b"\n"
-
-
-def _output_lines(reader: JournalReader, *, ordered: bool) -> Iterator[bytes]:
-    from fanwise.pipelines.prompts.lines import output_line
-
-    for found in reader.items(order="position" if ordered else "event"):
-        yield orjson.dumps(plain(output_line(found)), option=orjson.OPT_NON_STR_KEYS) + b"\n"
-
-
-def _in_text(found: Report) -> str:
-    from fanwise.progress.terminal import print_report
-
-    text = StringIO()
-    print_report(found, stream=text, width=100)
-    return text.getvalue()
-
-
-def _csv_lines(reader: JournalReader) -> Iterator[bytes]:
-    from fanwise.service.csvout import csv_lines
-
-    yield from csv_lines(item_json(found) for found in reader.items())
 
 
 # steering
