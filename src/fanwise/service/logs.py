@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 import structlog
+
+
+def places(error: BaseException) -> list[str]:
+    """Where an error of ours came from. What it says may hold a body, so it is left out."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames]
 
 
 def configure(*, as_json: bool) -> None:

@@ -23,6 +23,7 @@ from fanwise.errors import BudgetExhausted, FanwiseError, InvalidFields, QueueFu
 from fanwise.pipelines import Event, Job, Pipeline
 from fanwise.service.accepted import OPEN_STATES, Accepted, Ledger
 from fanwise.service.active import Active
+from fanwise.service.logs import places
 from fanwise.service.options import Priority, RunOptions
 from fanwise.service.problems import NotFound
 from fanwise.service.usage import Usage, held_to
@@ -358,7 +359,8 @@ class Supervisor:
             if isinstance(error, BudgetExhausted) or (run is not None and run.draining):
                 state = "stopped"
         else:
-            log.error("run failed", run_id=active.accepted.run_id, exc_info=error)
+            run_id, kind = active.accepted.run_id, type(error).__name__
+            log.error("run failed", run_id=run_id, error=kind, places=places(error))
         await self._ended(active, state, error=told)
 
     async def _ended(self, active: Active, state: str, **found: Any) -> None:
