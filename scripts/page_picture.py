@@ -18,7 +18,7 @@ from playwright.async_api import async_playwright
 from fanwise.pipelines.scan import PIPELINE
 
 SEEN_AFTER_S = 2.5
-JOB = {"model": "sim/limited", "parameters": {}}
+MODEL = "sim/limited"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
@@ -50,7 +50,10 @@ async def _start(url: str, token: str) -> str:
         form.add_field("file", PIPELINE.sample_path.read_bytes(), filename="mail.mbox")
         async with http.post(f"{url}/api/v1/uploads", data=form) as answer:
             upload: Any = await answer.json()
-        job = {"pipeline": PIPELINE.name, "input": {"source": {"upload": upload["id"]}, **JOB}}
+        job = {
+            "pipeline": PIPELINE.name,
+            "input": {"source": {"upload": upload["id"]}, "model": MODEL},
+        }
         async with http.post(f"{url}/api/v1/runs", json=job) as answer:
             answer.raise_for_status()
             return (await answer.json())["id"]
