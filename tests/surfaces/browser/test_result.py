@@ -51,11 +51,14 @@ async def test_notes_come_tab_by_tab_and_what_is_hostile_in_them_is_text(page_of
         assert await page.get_by_role("heading", name="Of study-notes").is_visible()
 
 
-async def test_a_ranking_can_be_read_by_everybody(page_of):
-    async with page_of(color_scheme="dark") as seen:
+@pytest.mark.parametrize("how", [{"color_scheme": "dark"}, {"width": 390}], ids=["dark", "phone"])
+async def test_a_ranking_can_be_read_by_everybody(page_of, how):
+    async with page_of(**how) as seen:
         asked = {"post_idea": "Why small teams ship faster", "models": ["builtin/rules"]}
         started = await seen.service.post("/api/v1/runs", {"pipeline": "hooks", "input": asked})
         await seen.service.until(started["id"], "finished")
         await seen.go(f"/runs/{started['id']}")
         await seen.page.locator(".ranking tbody tr").first.wait_for()
         assert await seen.faults() == []
+        wider = "document.documentElement.scrollWidth > innerWidth"
+        assert not await seen.page.evaluate(wider)

@@ -20,7 +20,7 @@ function attempts(call) {
     element("td", { text: one.status ?? "" }), element("td", { class: "number", text: duration(one.queued_s) }),
     element("td", { text: one.cause === "nothing" ? "" : one.cause }),
     element("td", { class: "number", text: duration(one.ended_at - one.started_at) }), element("td", { text: one.reason })));
-  return element("div", { class: "table-frame" }, element("table", {}, element("thead", {}, element("tr", {},
+  return element("div", { class: "table-frame", tabindex: 0 }, element("table", {}, element("thead", {}, element("tr", {},
     ...["#", "ended as", "status", "waited", "for", "took", "why"].map((name) => element("th", { scope: "col", text: name })))), element("tbody", {}, ...rows)));
 }
 

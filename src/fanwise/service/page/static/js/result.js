@@ -3,6 +3,7 @@
 const frame = document.getElementById("result");
 let chosen = "";
 let shown = "";
+let drawn = "";
 let waiting = 0;
 
 function choose(tabs, tab, { focus = false } = {}) {
@@ -46,7 +47,11 @@ export async function showResult(run) {
 export async function showGraph(run) {
   const place = document.getElementById("graph");
   const answer = await fetch(`/runs/${encodeURIComponent(run)}/graph`);
-  if (place && answer.ok) place.innerHTML = await answer.text(); // escaped where it was rendered
+  if (!place || !answer.ok) return;
+  const text = await answer.text();
+  if (text === drawn) return;
+  drawn = text;
+  place.innerHTML = text; // escaped where it was rendered
 }
 
 // Several parts of one moment make one request.

@@ -205,7 +205,7 @@ async function refreshReport() {
   at("report").replaceChildren(element("div", { class: "grid-2" },
     element("div", { class: "card" }, element("h2", { text: "What it bought" }), element("dl", { class: "facts" }, ...rows.flatMap(([name, value]) => [element("dt", { text: name }), element("dd", { text: value })]))),
     element("div", { class: "card" }, element("h2", { text: "What held it back" }), shares, element("dl", { class: "facts" }, ...report.limited_by.flatMap((one) => [element("dt", { text: one.cause }), element("dd", { text: percent(one.share) })])))),
-    element("h2", { text: "Models" }), element("div", { class: "table-frame" }, element("table", {}, element("thead", {}, element("tr", {}, ...["model", "calls", "failed", "refused", "half within", "95 % within", "cost"].map((name, place) => element("th", { scope: "col", class: place ? "number" : "", text: name })))), element("tbody", {}, ...models))));
+    element("h2", { text: "Models" }), element("div", { class: "table-frame", tabindex: 0 }, element("table", {}, element("thead", {}, element("tr", {}, ...["model", "calls", "failed", "refused", "half within", "95 % within", "cost"].map((name, place) => element("th", { scope: "col", class: place ? "number" : "", text: name })))), element("tbody", {}, ...models))));
 }
 
 async function quietly(path) {
