@@ -182,3 +182,9 @@ async def test_scores_have_colours_on_a_terminal_alone(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     assert "\x1b[3" in shown(result, alone=True)
     assert "\x1b" not in shown(result, alone=False)  # it has to pass above the panel
+
+
+def test_the_name_of_a_table_that_is_not_there_is_no_idea(fanwise):
+    done = fanwise("hooks", "ideas-of-mine.csv")
+    assert done.returncode == 2, done.stdout
+    assert "ideas-of-mine.csv: there is no such file" in done.stderr

@@ -24,6 +24,7 @@ def job_of(options: RunOptions, asked: Mapping[str, Any], row: Mapping[str, Any]
     from fanwise.cli.profiles import parameters_and_profile
     from fanwise.pipelines.hooks import HooksJob
 
+    _refuse_a_lost_file(asked["idea"])
     fields: dict[str, Any] = {
         "post_idea": asked["idea"],
         "industry": asked["industry"],
@@ -39,6 +40,15 @@ def job_of(options: RunOptions, asked: Mapping[str, Any], row: Mapping[str, Any]
     }
     fields |= {name: row[name] for name in _OF_ROWS if row.get(name) not in (None, "")}
     return HooksJob.from_json(fields)
+
+
+def _refuse_a_lost_file(idea: object) -> None:
+    """A name of a table that is not there is no idea."""
+    tables = (".csv", ".jsonl", ".ndjson", ".json", ".parquet")
+    if isinstance(idea, str) and len(idea.split()) == 1 and idea.lower().endswith(tables):
+        raise InputError(
+            "there is no such file", source=idea, hint="check the path; an idea is a sentence"
+        )
 
 
 def check_rows(options: RunOptions, asked: Mapping[str, Any]) -> None:

@@ -289,7 +289,7 @@ class Attempts:
                 error = InvalidOutput(
                     f"{call.request.model} gave no valid answer in {course.content_failures} "
                     f"attempts: {invalid.message}",
-                    hint=invalid.hint or "loosen the schema, or ask a stronger model",
+                    hint=invalid.hint or "ask a stronger model, or loosen your schema",
                     usage=course.usage,
                     **place(call, course),
                 )

@@ -1,6 +1,7 @@
 """Exports: what stands in them, and what a model cannot put there."""
 
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -130,3 +131,16 @@ def test_files_are_named_by_their_kind() -> None:
 
 def test_a_note_is_its_json() -> None:
     assert Note.from_json(note().as_json()) == note()
+
+
+def test_a_pdf_says_that_its_font_lacks_letters(caplog: pytest.LogCaptureFixture) -> None:
+    strange = replace(
+        documents_of([note()], source=SOURCE)[0], sections=[("Points", "We said \U0001f389 twice.")]
+    )
+    text = PdfReader(BytesIO(pdf_of([strange], title="T"))).pages[0].extract_text()
+    assert "We said ? twice." in text
+    assert "lacks some letters" in text
+    plain = replace(strange, sections=[("Points", "We said it twice. Why?")])
+    text = PdfReader(BytesIO(pdf_of([plain], title="T"))).pages[0].extract_text()
+    assert "lacks some letters" not in text
+    assert not caplog.records

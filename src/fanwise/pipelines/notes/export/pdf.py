@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -28,6 +29,10 @@ _FAMILIES = (
     ("Arial.ttf", "Arial Bold.ttf", "Arial Italic.ttf", "Arial Bold Italic.ttf"),
     ("arial.ttf", "arialbd.ttf", "ariali.ttf", "arialbi.ttf"),
 )  # fmt: skip
+_LACKING = (
+    "The font of this file lacks some letters, which stand here as question marks; "
+    "as HTML, DOCX or Markdown the notes have all of them."
+)
 _STYLES = ("", "B", "I", "BI")
 _LATIN: Mapping[str, str] = MappingProxyType(
     {"–": "-", "—": "-", "…": "...", "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "•": "-",
@@ -39,7 +44,7 @@ def pdf_of(documents: Sequence[Document], *, title: str, places: Sequence[Path] 
     """Documents as one PDF file, each beginning on a page of its own.
 
     Letters are those of a font of this machine (DejaVu, Noto, Liberation, Arial); without one, only
-    those of Western European languages can be shown, and others become a question mark.
+    those of Western European languages. Others become a question mark, and the document says so.
 
     Args:
         documents: What stands in it.
@@ -58,6 +63,8 @@ def pdf_of(documents: Sequence[Document], *, title: str, places: Sequence[Path] 
         file.add_page()
         about = "".join(f"<p>{reader().renderInline(line)}</p>" for line in document.about)
         body = body_of(document).replace("<p>", '<p line-height="1.25">')
+        if shown(body).count("?") > body.count("?"):
+            about += f"<p>{_LACKING}</p>"
         page = f"<h1>{_text(document.title)}</h1>{about}{body}"
         file.set_font(family, size=10.5)
         file.write_html(
@@ -77,8 +84,14 @@ def _font(file: Any, places: Sequence[Path]) -> tuple[str, Any]:
         if all(found):
             for style, path in zip(_STYLES, found, strict=True):
                 file.add_font("notes", style=style, fname=str(path))
-            return "notes", _as_it_is
+            drawn = [frozenset(file.fonts[f"notes{style}"].cmap) for style in _STYLES]
+            return "notes", partial(_in_font, letters=_in_all(drawn))
     return "helvetica", _in_latin
+
+
+def _in_all(drawn: Sequence[frozenset[int]]) -> frozenset[int]:
+    first, *others = drawn
+    return first.intersection(*others)
 
 
 def _find(name: str, places: Sequence[Path]) -> Path | None:
@@ -90,9 +103,14 @@ def _find(name: str, places: Sequence[Path]) -> Path | None:
     return None
 
 
-def _as_it_is(text: str) -> str:
-    # Beyond the first plane (emoji) no text font has letters.
-    return "".join(letter if letter < "\U00010000" else "?" for letter in text)
+def _in_font(text: str, *, letters: frozenset[int]) -> str:
+    found: list[str] = []
+    for letter in text:
+        if ord(letter) in letters or letter.isspace():
+            found.append(letter)
+        elif unicodedata.category(letter) not in {"Cf", "Cc", "Mn"}:  # those show nothing alone
+            found.append("?")
+    return "".join(found)
 
 
 def _in_latin(text: str) -> str:
