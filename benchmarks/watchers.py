@@ -43,7 +43,8 @@ async def watch(url: str, token: str, run_id: str, *, streams: int, sockets: int
         nonlocal events
         async with http.ws_connect(f"{path}/ws") as opened:
             async for message in opened:
-                events += message.data.startswith('{"type":"event"')
+                if message.data.startswith('{"type":"events"'):
+                    events += message.data.count('"number":')
 
     headers = {"Authorization": f"Bearer {token}"}
     connector = aiohttp.TCPConnector(limit=0)

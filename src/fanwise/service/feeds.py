@@ -80,6 +80,7 @@ class Feed:
         self._series_at = 0
         self.caught_up = False
         self._encoded: tuple[int, int, bytes] = (-1, -1, b"")
+        self._framed: tuple[int, int, str] = (-1, -1, "")
         self.watchers = 0
         self.idle_since = 0.0
         self.version = 0
@@ -151,6 +152,14 @@ class Feed:
         if self._encoded[:2] != ends:
             self._encoded = (*ends, b"".join(sse(one.kind, one.data, one.number) for one in events))
         return self._encoded[2]
+
+    def framed(self, events: Sequence[Told]) -> str:
+        """Events as one message of a WebSocket; made once for all watchers of one place."""
+        ends = (events[0].number, events[-1].number)
+        if self._framed[:2] != ends:
+            joined = b",".join(one.data for one in events)
+            self._framed = (*ends, f'{{"type":"events","events":[{joined.decode()}]}}')
+        return self._framed[2]
 
     def _tell(self) -> None:
         self.version += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import orjson
 from fastapi import APIRouter, Header, Query, Request, Response, WebSocket
@@ -24,15 +24,18 @@ _ALIVE_S = 15.0
 _MOST = 2**53
 
 
-class _Message:
-    """What a watcher is told next: one durable event or more, a snapshot, a part, or the end."""
+class _Message(NamedTuple):
+    """What a watcher is told next: durable events, a snapshot, a part, the end, or nothing new.
 
-    __slots__ = ("encoded", "kind", "payload")
+    ``stream`` is it for an event stream, ``frame`` for a WebSocket (empty: nothing is sent there).
+    """
 
-    def __init__(self, kind: str, *, encoded: bytes, payload: list[bytes]) -> None:
-        self.kind = kind
-        self.encoded = encoded
-        self.payload = payload
+    stream: bytes
+    frame: str
+
+
+def _single(kind: str, data: bytes, number: int | None = None) -> _Message:
+    return _Message(sse(kind, data, number), f'{{"type":"{kind}",{data[1:].decode()}')
 
 
 async def _told(feed: Feed, number: int) -> AsyncGenerator[_Message]:
@@ -42,32 +45,30 @@ async def _told(feed: Feed, number: int) -> AsyncGenerator[_Message]:
     if feed.last - number > FAR_BEHIND:
         number = feed.last
         data = b'{"number":%d,"snapshot":%s}' % (number, feed.snapshot)
-        yield _Message("snapshot", encoded=sse("snapshot", data, number), payload=[data])
+        yield _single("snapshot", data, number)
     while True:
         version = feed.version
         while events := await feed.since(number):
             number = events[-1].number
-            yield _Message(
-                "event", encoded=feed.encoded(events), payload=[one.data for one in events]
-            )
+            yield _Message(feed.encoded(events), feed.framed(events))
         if feed.snapshot is not shown:
             shown = feed.snapshot
             data = b'{"number":%d,"snapshot":%s}' % (number, shown)
-            yield _Message("snapshot", encoded=sse("snapshot", data), payload=[data])
+            yield _single("snapshot", data)
         for part in feed.parts:
             place: int = orjson.loads(part)["number"]
             if place > parts:
                 parts = place
-                yield _Message("part", encoded=sse("part", part), payload=[part])
+                yield _single("part", part)
         if feed.ended and number >= feed.last:
             data = b'{"number":%d}' % number
-            yield _Message("end", encoded=sse("end", data), payload=[data])
+            yield _single("end", data)
             return
         try:
             async with asyncio.timeout(_ALIVE_S):
                 await feed.changed(version)
         except TimeoutError:
-            yield _Message("alive", encoded=b": alive\n\n", payload=[b"{}"])
+            yield _Message(b": alive\n\n", "")
 
 
 @router.get(
@@ -100,7 +101,7 @@ async def events(
             messages = _told(feed, number)
             try:
                 async for message in messages:
-                    yield message.encoded
+                    yield message.stream
             finally:
                 await messages.aclose()
 
@@ -145,7 +146,7 @@ async def ticket(request: Request) -> Response:
 
 @router.websocket("/runs/{run_id}/ws")
 async def socket(websocket: WebSocket, run_id: str, after: int = 0) -> None:
-    """The same events as messages ``{"type", …}``."""
+    """The same as messages: ``{"type": "events", "events": […]}``, then its other kinds."""
     hub = hub_of(websocket)
     try:
         await _exists(websocket, run_id)
@@ -166,9 +167,8 @@ async def _send(websocket: WebSocket, feed: Feed, after: int) -> None:
     messages = _told(feed, after)
     try:
         async for message in messages:
-            for data in message.payload:
-                text = b'{"type":"%s",' % message.kind.encode() + data.lstrip(b"{")
-                await websocket.send_text(text.replace(b",}", b"}").decode())
+            if message.frame:
+                await websocket.send_text(message.frame)
         await websocket.close()
     except (WebSocketDisconnect, RuntimeError):
         return  # it has gone; the run goes on
