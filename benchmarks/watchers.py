@@ -27,6 +27,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from support.service import Served, served
 
+_ITEM = b"\nevent: item."
+
 
 async def watch(url: str, token: str, run_id: str, *, streams: int, sockets: int) -> int:
     """Watches until the run ends; says how many durable events came, over all watchers."""
@@ -36,8 +38,11 @@ async def watch(url: str, token: str, run_id: str, *, streams: int, sockets: int
     async def stream(http: aiohttp.ClientSession) -> None:
         nonlocal events
         async with http.get(f"{path}/events") as answer:
+            rest = b"\n"
             async for piece in answer.content.iter_any():
-                events += piece.count(b"\nevent: item.") + piece.startswith(b"event: item.")
+                text = rest + piece
+                events += text.count(_ITEM)
+                rest = text[1 - len(_ITEM) :]  # a mark may be cut in two
 
     async def socket(http: aiohttp.ClientSession) -> None:
         nonlocal events
