@@ -131,7 +131,7 @@ CASES = [
     (("scan", "-"), "standard input", "file", 2),
     (("scan", "mail.txt", "-m", "a/b", "-m", "c/d"), "a scan asks one model", "name one", 2),
     (("scan", "--sample", "mail.txt"), "brings its own mailbox", "leave out", 2),
-    (("scan", "--sample", "--after", "soon"), "'soon' is no date", "2026-02-01", 2),
+    (("scan", "--sample", "--after", "soon"), "'soon' is no date; write 2026-02-01", "", 2),
     (("scan", "--sample", "--truth", "nope"), "truth file nope", "", 2),
     (("scan", "--sample", "--truth", "mail.txt"), "mail.txt, line 1", "", 2),
     (("scan", "--sample", "-o", "table.jsonl"), "something else than shipments", "another", 2),
