@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fanwise.limits.machine import Load
     from fanwise.limits.permit import Meter, Permit
     from fanwise.limits.settings import Range
-    from fanwise.records import Usage
+    from fanwise.records import Usage, Verdict
 
 _SMOOTHING: Final = 0.05
 _STALLS: Final = 2  # rounds in a row in which more at once brought nothing
@@ -150,17 +150,17 @@ class Learner:
         self._round = Round()
         self._round_from = permit.number + permit.in_flight
 
-    def took(self, permit: Permit, *, for_rate: bool, since: float, now: float) -> bool:
+    def took(self, permit: Permit, verdict: Verdict, *, since: float, now: float) -> bool:
         """Whether the provider takes requests, though it refused this one.
 
         Args:
             permit: Of the refused request.
-            for_rate: Whether it says that it was the rate.
+            verdict: What it was refused for.
             since: When the first request of this epoch was sent.
             now: The present instant.
         """
-        by_chance = self._noise[for_rate].share > 0.0
-        if by_chance or (not for_rate and not self._paced(permit)):
+        by_chance = self._noise[_counted(verdict)].share > 0.0
+        if by_chance or (verdict.kind != "rate" and not self._paced(permit)):
             # It is full: what it has in work it answers in the time that answers take.
             return now - self._answered_at <= _GRACE_S + _LATENCIES * self._latency_s
         # Whoever was sent longer before it than its refusal took, and not refused, was taken.
@@ -170,14 +170,15 @@ class Learner:
         """Whether a rate was what held requests back, not their number."""
         return self.pace.meter is not None and permit.in_flight < BINDING * self.most
 
-    def by_chance(self, permit: Permit, *, for_rate: bool, now: float) -> bool:
+    def by_chance(self, permit: Permit, verdict: Verdict, *, now: float) -> bool:
         """The first refusal of an epoch: whether it says nothing of the limits."""
-        trial = self._noise[for_rate]
-        said = self._counted_refusal(permit, for_rate=for_rate, first=True)
+        counted = _counted(verdict)
+        trial = self._noise[counted]
+        said = self._counted_refusal(permit, counted=counted, first=True)
         if said == "try":
-            self._try(trial, permit, for_rate=for_rate, now=now)
+            self._try(trial, permit, counted=counted, now=now)
         elif said == "go on":
-            self._go_on(trial, self._noise[for_rate], now=now)
+            self._go_on(trial, self._noise[counted], now=now)
         elif said == "back" and self._before is not None:
             before, window = self._before
             number, began = self._stage
@@ -185,7 +186,7 @@ class Learner:
             better = taken > noise.BETTER * before.per_s
             self.pace.go_to(rate.found(taken) if better else before, now=now)
             self._set_window(concurrency.back(window, now=now))
-            self._noise[for_rate] = noise.failed(self._noise[for_rate], better=better)
+            self._noise[counted] = noise.failed(self._noise[counted], better=better)
         if said == "heed":
             if trial.confirmed:
                 self.pace.found_limit(permit)
@@ -193,14 +194,14 @@ class Learner:
         self.pace.ignored(permit)
         return True
 
-    def _try(self, trial: Noise, permit: Permit, *, for_rate: bool, now: float) -> None:
+    def _try(self, trial: Noise, permit: Permit, *, counted: bool, now: float) -> None:
         """Goes back to the limits before a row of refusals that is taken for chance."""
         self._before = self.pace.rate, self.window
         self._stage = permit.number, now
         before = max((cut.rate for cut in trial.cuts), key=lambda one: one.per_s)
         if before.per_s == math.inf:
             before = self.pace.rate
-        named = self._rate_named and not for_rate
+        named = self._rate_named and not counted
         self.pace.go_to(before if named else rate.found(before.per_s), now=now)
         width = max(cut.width for cut in trial.cuts)
         self._set_window(concurrency.given_back(self.window, width))
@@ -213,14 +214,15 @@ class Learner:
         if not learned.sure and learned.per_s < _LEFT_BEHIND * known.per_s:
             self.pace.go_to(rate.found(_LEAP * learned.per_s), now=now)
 
-    def refused_late(self, permit: Permit, *, for_rate: bool) -> None:
+    def refused_late(self, permit: Permit, verdict: Verdict) -> None:
         """A further refusal of an epoch that is over."""
-        if self._counted_refusal(permit, for_rate=for_rate, first=False) == "ignore":
+        for_rate = verdict.kind == "rate"
+        if self._counted_refusal(permit, counted=_counted(verdict), first=False) == "ignore":
             self.pace.ignored(permit)
         else:
             self.pace.refused_late(permit, for_rate=for_rate)
 
-    def _counted_refusal(self, permit: Permit, *, for_rate: bool, first: bool) -> noise.Said:
+    def _counted_refusal(self, permit: Permit, *, counted: bool, first: bool) -> noise.Said:
         learned, window = self.pace.rate, self.window
         paced = self._paced(permit)
         below = (
@@ -229,7 +231,7 @@ class Learner:
             else permit.in_flight <= _LOWER * window.level
         )
         known, said = noise.refused(
-            self._noise[for_rate],
+            self._noise[counted],
             noise.Refusal(
                 number=permit.number,
                 at=permit.granted_at,
@@ -237,10 +239,10 @@ class Learner:
                 low=below,
                 rate=learned,
                 width=window.limit,
-                held=self._rate_named and not for_rate,
+                held=self._rate_named and not counted,
             ),
         )
-        self._noise[for_rate] = known
+        self._noise[counted] = known
         if known.share and known.surge == permit.number:
             self.pace.surge(permit)
         return said
@@ -327,3 +329,11 @@ class Learner:
     def _set_most(self) -> None:
         most = min(self.window.limit, self._cap)
         self.most = most if most == math.inf else float(int(most))
+
+
+def _counted(verdict: Verdict) -> bool:
+    """Whether a refusal is of those that a provider gives because it counts requests.
+
+    It says so by its status, whether or not it names a wait: such are seldom there by chance.
+    """
+    return verdict.counted or verdict.kind == "rate"

@@ -356,16 +356,16 @@ class Limiter:
             now=now,
             retry_after_s=verdict.retry_after_s,
             exhausted=says_exhausted(headers),
-            taken=learner.took(permit, for_rate=for_rate, since=self._epoch_began, now=now),
+            taken=learner.took(permit, verdict, since=self._epoch_began, now=now),
         )
         if self._gate is before:
-            learner.refused_late(permit, for_rate=for_rate)
+            learner.refused_late(permit, verdict)
             return
         self._sent_in_epoch = 0
         opens_at = self._gate.closed_until
         if self._gate.outage:
             learner.pace.out(permit, now=now, opens_at=opens_at)
-        if self._gate.outage or learner.by_chance(permit, for_rate=for_rate, now=now):
+        if self._gate.outage or learner.by_chance(permit, verdict, now=now):
             return
         over = learner.over_rate if for_rate else learner.over_capacity
         meter = over(permit, now=now, opens_at=opens_at)

@@ -24,12 +24,14 @@ Cause = Literal[
 class Verdict:
     """What an attempt's end means (LIMITS: rate, capacity, infrastructure, terminal, served).
 
-    ``retry_after_s`` is the wait the provider asked for; ``reason`` one short phrase for people.
+    ``retry_after_s`` is the wait the provider asked for; ``reason`` one short phrase for people;
+    ``counted`` says that the provider refused because it counts requests (429), named or not.
     """
 
     kind: VerdictKind
     retry_after_s: float | None = None
     reason: str = ""
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

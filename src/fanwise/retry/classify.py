@@ -90,7 +90,8 @@ def _of_answer(status: int, headers: Mapping[str, str], text: str, *, wall_s: fl
         return Verdict(kind="terminal", reason=f"{status}: the server asks not to retry")
     if kind == "terminal" and advice is True and not _hopeless(status, body):
         kind, reason = "infrastructure", f"{status}: the server asks to retry"
-    return Verdict(kind=kind, retry_after_s=asked_s, reason=reason)
+    counted = kind == "rate" or (kind == "capacity" and status == 429)
+    return Verdict(kind=kind, retry_after_s=asked_s, reason=reason, counted=counted)
 
 
 def _kind_of_status(

@@ -265,3 +265,18 @@ def test_no_advice_to_retry_outweighs_an_empty_account() -> None:
         body='{"error": {"code": "insufficient_quota"}}',
     )
     assert classify(failure, wall_s=0.0).kind == "terminal"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "counted"),
+    [
+        (429, {}, True),
+        (429, {"retry-after": "3"}, True),
+        (503, {}, False),
+        (529, {"retry-after": "3"}, False),
+        (500, {}, False),
+    ],
+)
+def test_a_429_counts_requests_and_a_busy_answer_does_not(status, headers, counted):
+    failure = Failure(kind="status", status=status, headers=headers, body="", message="x")
+    assert classify(failure, wall_s=0).counted is counted

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from fanwise.simulator.virtual.spec import Advice, ProviderSpec
 
 _SERVED: Final = Verdict(kind="served")
-_BARE: Final = Verdict(kind="capacity", reason="429: refused without a word about when")
+_BARE: Final = Verdict(
+    kind="capacity", reason="429: refused without a word about when", counted=True
+)
 _FULL: Final = Verdict(kind="capacity", reason="503: the provider has no capacity")
 _BROKEN: Final = Verdict(kind="infrastructure", reason="500: the provider failed")
 _SILENT: Final = Verdict(kind="infrastructure", reason="timeout (first byte)")
